@@ -1,0 +1,308 @@
+"""Ledger events: what a bot did, in the order it did it, and the state that follows from them.
+
+One envelope for paper and live. The key of an event is (bot uid, epoch, seq), seq counting from 1 in each epoch without
+gaps, so that a resend is recognised and a loss is noticed. `fold` is the only place that turns history into a position;
+runner and portal both use it, so they cannot disagree. It knows nothing about exchanges, storage or the network.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tradewind_api.contract import Contract
+from tradewind_api.decimals import DecimalAmount
+
+Side = Literal["buy", "sell"]
+ClientOrderId = Annotated[str, Field(min_length=1, max_length=36, pattern=r"^[0-9A-Za-z_-]+$")]
+Symbol = Annotated[str, Field(min_length=3, max_length=31, pattern=r"^[0-9A-Z]+/[0-9A-Z]+$")]
+Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
+NodeValue = float | bool | None
+
+
+class Started(Contract):
+    """A pod took over under a new epoch. The first one of a bot's life sets its capital."""
+
+    generation: int = Field(ge=0)
+    strategy_digest: str
+    runner_version: str
+    mode: Literal["Paper", "Live"]
+    currency: str
+    capital: DecimalAmount
+
+
+class Decision(Contract):
+    """What the strategy said at the close of one candle, and the value of each node then (None is NaN)."""
+
+    symbol: Symbol
+    candle_open_ms: Milliseconds
+    action: Literal["Enter", "Exit", "None"]
+    blocked: str | None = None
+    nodes: dict[str, NodeValue] = {}
+
+
+class Intended(Contract):
+    """An order that may reach the wire from now on; written down before it does."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    order_type: Literal["market", "limit"] = "market"
+    amount: DecimalAmount
+    price: DecimalAmount | None = None
+    candle_open_ms: Milliseconds
+    reason: str
+
+
+class Acknowledged(Contract):
+    """The exchange has the order."""
+
+    client_order_id: ClientOrderId
+    exchange_order_id: str
+
+
+class Unknown(Contract):
+    """The answer to an order was lost; it is looked up before anything else happens to its symbol."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class Filled(Contract):
+    """One trade of one order. `amount` is base, `price` quote per base; the fee is in `fee_currency`."""
+
+    client_order_id: ClientOrderId
+    trade_id: str
+    symbol: Symbol
+    side: Side
+    amount: DecimalAmount
+    price: DecimalAmount
+    fee: DecimalAmount
+    fee_currency: str
+
+
+class Closed(Contract):
+    """An order that will not change any more."""
+
+    client_order_id: ClientOrderId
+    outcome: Literal["Filled", "Canceled", "Rejected", "Expired", "NotPlaced"]
+    reason: str = ""
+
+
+class Equity(Contract):
+    """The account at a candle's close: cash plus positions at the last close, in quote currency."""
+
+    equity: DecimalAmount
+    cash: DecimalAmount
+    prices: dict[str, DecimalAmount]
+
+
+class Adjusted(Contract):
+    """A difference between the exchange and the ledger, booked so that both agree again. Amounts are added."""
+
+    symbol: Symbol
+    amount: DecimalAmount = Decimal(0)
+    cash: DecimalAmount = Decimal(0)
+    reason: str
+
+
+class Halted(Contract):
+    """No new risk until a person acts."""
+
+    reason: str
+    message: str
+
+
+class Stopped(Contract):
+    """The pod's last words."""
+
+    reason: str
+    message: str = ""
+
+
+EVENT_TYPES: dict[str, type[Contract]] = {
+    model.__name__: model
+    for model in (Started, Decision, Intended, Acknowledged, Unknown, Filled, Closed, Equity, Adjusted, Halted, Stopped)
+}
+EventData = (
+    Started | Decision | Intended | Acknowledged | Unknown | Filled | Closed | Equity | Adjusted | Halted | Stopped
+)
+EventType = Literal[
+    "Started",
+    "Decision",
+    "Intended",
+    "Acknowledged",
+    "Unknown",
+    "Filled",
+    "Closed",
+    "Equity",
+    "Adjusted",
+    "Halted",
+    "Stopped",
+]
+
+
+class LedgerEvent(Contract):
+    """The envelope. `at_ms` is exchange time, which a simulated exchange may run faster than the wall's.
+
+    `data` is kept as JSON so that the portal stores an event without knowing its type; `typed` gives the model.
+    """
+
+    bot_uid: str = Field(min_length=1, max_length=64)
+    epoch: int = Field(ge=1)
+    seq: int = Field(ge=1)
+    at_ms: Milliseconds
+    type: EventType
+    data: dict[str, object]
+
+    def typed(self) -> EventData:
+        """Return `data` as the model that `type` names. Raises pydantic.ValidationError if it does not fit."""
+        return EVENT_TYPES[self.type].model_validate(self.data)  # type: ignore[return-value]  # the table maps to EventData
+
+
+def event(bot_uid: str, epoch: int, *, seq: int, at_ms: int, data: EventData) -> LedgerEvent:
+    """Return the envelope around `data`, its type taken from the data's class."""
+    return LedgerEvent(
+        bot_uid=bot_uid,
+        epoch=epoch,
+        seq=seq,
+        at_ms=at_ms,
+        type=type(data).__name__,
+        data=data.model_dump(mode="json", by_alias=True),
+    )
+
+
+class Position(Contract):
+    """Base currency held and what it cost in quote, fees included."""
+
+    amount: DecimalAmount = Decimal(0)
+    cost: DecimalAmount = Decimal(0)
+    opened_candle_ms: Milliseconds | None = None
+
+
+class LedgerState(Contract):
+    """What follows from a bot's events: the start of its next pod."""
+
+    currency: str = ""
+    capital: DecimalAmount = Decimal(0)
+    cash: DecimalAmount = Decimal(0)
+    realized_pnl: DecimalAmount = Decimal(0)
+    fees_paid: DecimalAmount = Decimal(0)
+    peak_equity: DecimalAmount = Decimal(0)
+    equity: DecimalAmount = Decimal(0)
+    positions: dict[str, Position] = {}
+    last_candle_ms: dict[str, Milliseconds] = {}
+    open_intents: dict[str, Intended] = {}
+    last_event_ms: Milliseconds = 0
+    generation: int = 0
+    halted: str | None = None
+
+
+@dataclass(slots=True)
+class _Book:
+    """The mutable twin of LedgerState while events are folded in."""
+
+    currency: str = ""
+    capital: Decimal = Decimal(0)
+    cash: Decimal = Decimal(0)
+    realized_pnl: Decimal = Decimal(0)
+    fees_paid: Decimal = Decimal(0)
+    peak_equity: Decimal = Decimal(0)
+    equity: Decimal = Decimal(0)
+    positions: dict[str, Position] = field(default_factory=dict)
+    last_candle_ms: dict[str, int] = field(default_factory=dict)
+    open_intents: dict[str, Intended] = field(default_factory=dict)
+    last_event_ms: int = 0
+    generation: int = 0
+    halted: str | None = None
+
+    def start(self, data: Started) -> None:
+        if not self.currency:
+            self.currency, self.capital = data.currency, data.capital
+            self.cash = self.equity = self.peak_equity = data.capital
+        if data.generation > self.generation:
+            self.halted = None
+        self.generation = data.generation
+
+    def fill(self, data: Filled) -> None:
+        base, quote = data.symbol.split("/")
+        held = self.positions.get(data.symbol, Position())
+        notional = data.amount * data.price
+        fee_cash = data.fee if data.fee_currency == quote else Decimal(0)
+        fee_base = data.fee if data.fee_currency == base else Decimal(0)
+        self.fees_paid += fee_cash + fee_base * data.price
+        if data.side == "buy":
+            self.cash -= notional + fee_cash
+            intent = self.open_intents.get(data.client_order_id)
+            opened = held.opened_candle_ms if held.amount > 0 else intent.candle_open_ms if intent else None
+            position = Position(
+                amount=held.amount + data.amount - fee_base,
+                cost=held.cost + notional + fee_cash,
+                opened_candle_ms=opened,
+            )
+        else:
+            share = min(data.amount / held.amount, Decimal(1)) if held.amount > 0 else Decimal(0)
+            cost = held.cost * share
+            self.cash += notional - fee_cash
+            self.realized_pnl += notional - fee_cash - cost
+            position = Position(
+                amount=held.amount - data.amount - fee_base,
+                cost=held.cost - cost,
+                opened_candle_ms=held.opened_candle_ms,
+            )
+        if position.amount == 0:
+            self.positions.pop(data.symbol, None)
+        else:
+            self.positions[data.symbol] = position
+
+    def adjust(self, data: Adjusted) -> None:
+        held = self.positions.get(data.symbol, Position())
+        self.cash += data.cash
+        position = held.model_copy(update={"amount": held.amount + data.amount})
+        if position.amount == 0:
+            self.positions.pop(data.symbol, None)
+        else:
+            self.positions[data.symbol] = position
+
+    def mark(self, data: Equity) -> None:
+        self.equity = data.equity
+        self.peak_equity = max(self.peak_equity, data.equity)
+
+    def apply(self, data: EventData) -> None:
+        match data:
+            case Started():
+                self.start(data)
+            case Decision():
+                self.last_candle_ms[data.symbol] = max(self.last_candle_ms.get(data.symbol, 0), data.candle_open_ms)
+            case Intended():
+                self.open_intents[data.client_order_id] = data
+            case Filled():
+                self.fill(data)
+            case Closed():
+                self.open_intents.pop(data.client_order_id, None)
+            case Equity():
+                self.mark(data)
+            case Adjusted():
+                self.adjust(data)
+            case Halted():
+                self.halted = data.reason
+            case Acknowledged() | Unknown() | Stopped():
+                pass
+
+
+def fold(events: Iterable[LedgerEvent], start: LedgerState | None = None) -> LedgerState:
+    """Return the state after `events`, which of one bot in the order of (epoch, seq), from `start` (default: nothing).
+
+    A halt outlives its pod and ends with the first Started of a newer generation: a person who edits the bot has acted.
+    """
+    book = _Book()
+    if start is not None:
+        for name in _Book.__slots__:
+            value = getattr(start, name)
+            setattr(book, name, dict(value) if isinstance(value, dict) else value)
+    for entry in events:
+        book.apply(entry.typed())
+        book.last_event_ms = max(book.last_event_ms, entry.at_ms)
+    return LedgerState(**{name: getattr(book, name) for name in _Book.__slots__})

@@ -1,0 +1,211 @@
+"""What operator, portal and runner say to each other about one pod.
+
+The operator writes BotConfig and BacktestConfig into the pod's ConfigMap; the rest are the messages of the portal's
+cluster-internal application. The strategy in them is always a resolved document: template looked up, parameters set.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tradewind_api.contract import Contract
+from tradewind_api.decimals import DecimalAmount
+from tradewind_api.ledger import LedgerEvent, LedgerState, Milliseconds, Symbol
+
+RUNNER_AUDIENCE = "tradewind-portal"
+EXIT_OK, EXIT_BAD_STRATEGY, EXIT_DATA_MISSING, EXIT_FENCED = 0, 64, 65, 66
+LEASE_SECONDS = 900
+EVENTS_PER_BATCH = 500
+CANDLES_MEDIA_TYPE = "application/vnd.tradewind.candles"
+CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
+
+BasisPoints = Annotated[float, Field(ge=0, le=1000)]
+KillScope = Literal["bot", "account", "tenant", "platform"]
+
+
+class Endpoint(Contract):
+    """Where an exchange is found instead of its own address: base URLs without a path."""
+
+    rest: str
+    ws: str | None = None
+
+
+class ExchangeConfig(Contract):
+    """One exchange that the platform offers (chart value `exchanges`); `clock_speed` is its seconds a wall second."""
+
+    name: str = Field(min_length=1, max_length=31, pattern=r"^[a-z0-9-]+$")
+    ccxt_id: str = Field(min_length=1, max_length=31, pattern=r"^[a-z0-9]+$")
+    market: Literal["spot"] = "spot"
+    endpoint: Endpoint | None = None
+    clock_speed: float = Field(default=1.0, gt=0, le=100_000)
+    maker_fee_bps: BasisPoints = 10
+    taker_fee_bps: BasisPoints = 10
+    slippage_bps: BasisPoints = 2
+
+
+class Subject(Contract):
+    """The resource that a pod belongs to."""
+
+    uid: str
+    name: str
+    namespace: str
+    tenant: str
+    plan: str
+    generation: int = Field(ge=0)
+
+
+class Capital(Contract):
+    """Virtual or real funds that a bot may use."""
+
+    currency: str
+    amount: DecimalAmount
+
+
+class RiskLimits(Contract):
+    """Limits that the runner checks before each order; None means no limit."""
+
+    max_position_percent: float | None = None
+    max_daily_loss_percent: float | None = None
+    max_open_orders: int | None = None
+    max_drawdown_percent: float | None = None
+    on_breach: Literal["Halt", "Flatten", "Notify"] = "Halt"
+
+
+class BotConfig(Contract):
+    """`bot.json`: all that a bot's pod is told, read again whenever the file changes."""
+
+    bot: Subject
+    mode: Literal["Paper", "Live"]
+    exchange: ExchangeConfig
+    symbols: list[Symbol] = Field(min_length=1)
+    timeframe: str
+    strategy: dict[str, Any]
+    strategy_digest: str
+    capital: Capital
+    risk: RiskLimits = RiskLimits()
+    credentials: str | None = None
+    run_policy: Literal["Running", "Paused", "Stopped"] = "Running"
+    stop_policy: Literal["LeaveOpen", "CancelOrders", "CancelOrdersAndClosePositions"] = "CancelOrders"
+    shutdown_timeout_seconds: int = Field(default=120, ge=1, le=900)
+    update_when: Literal["Immediate", "WhenFlat", "Window"] = "WhenFlat"
+
+
+class Dataset(Contract):
+    """Candles by name: `from_ms` inclusive, `to_ms` exclusive, both of open times in UTC milliseconds."""
+
+    exchange: str
+    symbols: list[Symbol] = Field(min_length=1)
+    timeframe: str
+    from_ms: Milliseconds
+    to_ms: Milliseconds
+
+
+class Costs(Contract):
+    """Fees and slippage in basis points of the notional."""
+
+    maker_bps: BasisPoints = 10
+    taker_bps: BasisPoints = 10
+    slippage_bps: BasisPoints = 0
+
+
+class BacktestConfig(Contract):
+    """`backtest.json`: all that a backtest's pod is told."""
+
+    backtest: Subject
+    strategy: dict[str, Any]
+    strategy_digest: str
+    dataset: Dataset
+    capital: Capital
+    costs: Costs = Costs()
+    seed: int = 0
+    optimization: dict[str, Any] | None = None
+
+
+class StartRequest(Contract):
+    """A bot's pod asks for its epoch."""
+
+    generation: int = Field(ge=0)
+    strategy_digest: str
+    runner_version: str
+
+
+class StartAnswer(Contract):
+    """The epoch is stored before it is told, so no two pods ever hold the same one."""
+
+    epoch: int = Field(ge=1)
+    lease_seconds: int
+    state: LedgerState
+    kill: list[KillScope] = []
+
+
+class EventBatch(Contract):
+    """Events of one epoch in order, without gaps inside."""
+
+    epoch: int = Field(ge=1)
+    events: list[LedgerEvent] = Field(min_length=1, max_length=EVENTS_PER_BATCH)
+
+
+class EventAnswer(Contract):
+    """All events up to `acknowledged_seq` of this epoch are durable."""
+
+    acknowledged_seq: int = Field(ge=0)
+    lease_seconds: int
+    kill: list[KillScope] = []
+
+
+class LeaseRequest(Contract):
+    """The heartbeat of a running bot."""
+
+    epoch: int = Field(ge=1)
+    trading: bool
+    unacknowledged_events: int = Field(ge=0)
+    last_candle_ms: Milliseconds | None = None
+
+
+class LeaseAnswer(Contract):
+    """How long the bot may go on, and what it must stop."""
+
+    lease_seconds: int
+    kill: list[KillScope] = []
+    close_now: bool = False
+
+
+class Progress(Contract):
+    """How far a backtest is."""
+
+    done: int = Field(ge=0)
+    total: int = Field(ge=0)
+    message: str = Field(default="", max_length=200)
+
+
+class ResultUpload(Contract):
+    """The whole report of a backtest, as `tw backtest run -o json` prints it plus trades and equity."""
+
+    report_digest: str
+    report: dict[str, Any]
+
+
+class ResultAnswer(Contract):
+    """Where the report is kept; `sha256` is of the stored bytes."""
+
+    id: str
+    sha256: str
+
+
+class MissingRange(Contract):
+    """Candles that the platform does not have: `from_ms` inclusive, `to_ms` exclusive."""
+
+    symbol: Symbol
+    from_ms: Milliseconds
+    to_ms: Milliseconds
+
+
+class TerminationMessage(Contract):
+    """The last words of a pod in /dev/termination-log, at most 4 kB as JSON."""
+
+    code: Literal["Succeeded", "Stopped", "UpdateReady", "Fenced", "BadStrategy", "DataMissing", "Failed"]
+    message: str = Field(default="", max_length=1000)
+    receipt: bool = False
+    result: ResultAnswer | None = None
+    summary: dict[str, str] = {}
+    missing: list[MissingRange] = Field(default=[], max_length=20)

@@ -1,0 +1,137 @@
+"""The ledger's fold: history in, state out, to the last digit."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from tradewind_api import ledger
+from tradewind_api.ledger import Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started, fold
+
+START = Started(
+    generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000)
+)
+
+
+def events(*data: ledger.EventData, epoch: int = 1) -> list[LedgerEvent]:
+    return [ledger.event("uid", epoch, seq=seq, at_ms=seq, data=item) for seq, item in enumerate(data, start=1)]
+
+
+def order(cid: str, side: ledger.Side) -> Intended:
+    return Intended(
+        client_order_id=cid, symbol="BTC/USDT", side=side, amount="2", candle_open_ms=60_000, reason="signal"
+    )
+
+
+def fill(cid: str, side: ledger.Side, *, amount: str, price: str, fee: str, currency: str = "USDT") -> Filled:
+    return Filled(
+        client_order_id=cid,
+        trade_id=cid,
+        symbol="BTC/USDT",
+        side=side,
+        amount=amount,
+        price=price,
+        fee=fee,
+        fee_currency=currency,
+    )
+
+
+def test_a_buy_moves_cash_into_a_position():
+    """2 BTC at 100 with a fee of 0.2 leave 799.8 of 1,000 and cost 200.2."""
+    state = fold(events(START, order("a", "buy"), fill("a", "buy", amount="2", price="100", fee="0.2")))
+    assert Decimal("799.8") == state.cash
+    assert Decimal("200.2") == state.positions["BTC/USDT"].cost
+    assert 60_000 == state.positions["BTC/USDT"].opened_candle_ms
+
+
+def test_a_round_trip_books_the_profit_after_both_fees():
+    """Bought at 100, sold at 110: 20 less 0.2 and 0.22 of fees."""
+    state = fold(
+        events(
+            START,
+            order("a", "buy"),
+            fill("a", "buy", amount="2", price="100", fee="0.2"),
+            Closed(client_order_id="a", outcome="Filled"),
+            order("b", "sell"),
+            fill("b", "sell", amount="2", price="110", fee="0.22"),
+        )
+    )
+    assert Decimal("19.58") == state.realized_pnl
+    assert Decimal("1019.58") == state.cash
+    assert {} == state.positions
+    assert ["b"] == list(state.open_intents)
+
+
+def test_half_a_sale_takes_half_of_the_cost():
+    """Half of a position that cost 200 leaves a cost of 100."""
+    state = fold(
+        events(
+            START,
+            fill("a", "buy", amount="2", price="100", fee="0"),
+            fill("b", "sell", amount="1", price="90", fee="0"),
+        )
+    )
+    assert Decimal(100) == state.positions["BTC/USDT"].cost
+    assert Decimal(-10) == state.realized_pnl
+
+
+def test_a_fee_in_base_shrinks_what_is_held():
+    """An exchange that takes 0.1 % of the bought coin leaves 1.998 of 2."""
+    state = fold(events(START, fill("a", "buy", amount="2", price="100", fee="0.002", currency="BTC")))
+    assert Decimal("1.998") == state.positions["BTC/USDT"].amount
+    assert Decimal("0.2") == state.fees_paid
+    assert Decimal(800) == state.cash
+
+
+def test_a_halt_outlives_the_pod_and_ends_with_an_edit():
+    """A new pod of the same generation stays halted, one of a newer generation does not."""
+    halted = fold(events(START, Halted(reason="DailyLoss", message="-3 %")))
+    again = fold(events(START, epoch=2), halted)
+    edited = fold(events(START.model_copy(update={"generation": 2}), epoch=2), halted)
+    assert ("DailyLoss", "DailyLoss", None) == (halted.halted, again.halted, edited.halted)
+
+
+def test_the_second_start_keeps_the_money():
+    """Capital is set once; a later start does not refill the account."""
+    state = fold(
+        events(
+            START, fill("a", "buy", amount="1", price="400", fee="0"), START.model_copy(update={"capital": Decimal(5)})
+        )
+    )
+    assert (Decimal(1000), Decimal(600)) == (state.capital, state.cash)
+
+
+def test_folding_in_two_parts_equals_folding_at_once():
+    """The state is enough: nothing else of the past matters."""
+    history = events(
+        START,
+        order("a", "buy"),
+        fill("a", "buy", amount="2", price="100", fee="0.2"),
+        Equity(equity="999.8", cash="799.8", prices={"BTC/USDT": "100"}),
+        Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="None"),
+    )
+    for cut in range(len(history) + 1):
+        assert fold(history) == fold(history[cut:], fold(history[:cut]))
+
+
+def test_an_event_survives_json():
+    """What is read back from JSON is what was written."""
+    entry = events(fill("a", "buy", amount="0.10", price="1E+2", fee="0"))[0]
+    assert entry == LedgerEvent.model_validate_json(entry.model_dump_json())
+    assert '"price":"100"' in entry.model_dump_json()
+
+
+@pytest.mark.parametrize("amount", [1, 0.1, "NaN", "Infinity", "ten", None, "1" * 70])
+def test_an_amount_is_a_finite_decimal_string(amount):
+    """Numbers, NaN and words are refused: a float has lost digits already."""
+    with pytest.raises(ValidationError):
+        Filled(
+            client_order_id="a",
+            trade_id="1",
+            symbol="A/B",
+            side="buy",
+            amount=amount,
+            price="1",
+            fee="0",
+            fee_currency="B",
+        )
