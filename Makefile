@@ -15,7 +15,7 @@ help: ## Show this list
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv with all that development needs
 
-$(VENV)/.ready: requirements-dev.txt pyproject.toml
+$(VENV)/.ready: requirements-dev.txt
 	@echo "making $(VENV) from requirements-dev.txt (hash-checked)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
@@ -23,12 +23,31 @@ $(VENV)/.ready: requirements-dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: lock
-lock: $(foreach extra,$(EXTRAS),requirements-$(extra).txt) ## Write the hash-locked requirements files anew where pyproject.toml changed
-
-requirements-%.txt: pyproject.toml
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra $* pyproject.toml -o $@
+lock: setup ## Write the hash-locked requirements files anew from pyproject.toml
+	@for extra in $(EXTRAS); do \
+		$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+			--extra $$extra pyproject.toml -o requirements-$$extra.txt && echo "requirements-$$extra.txt"; done
 
 .PHONY: format
 format: setup ## Format the code
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
+
+.PHONY: generate
+generate: setup ## Write CRDs, the chart's copies and the reference pages anew
+	@$(BIN)/python -m tradewind_api.generate
+
+.PHONY: check
+check: setup ## Format, lint, types, layers, generated files, fast tests (a minute)
+	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/mypy $(SOURCES_TYPED)
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tradewind_api.generate --check
+	@$(BIN)/pytest -q -n auto -m "not cluster and not node and not browser"
+
+SOURCES_TYPED := crds botrunner operator portal dev
+
+.PHONY: test
+test: check ## All tests: what `check` does, then the real control plane and real pods
+	@$(BIN)/pytest -m "cluster or node or browser"

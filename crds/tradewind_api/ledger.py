@@ -126,9 +126,7 @@ EVENT_TYPES: dict[str, type[Contract]] = {
     model.__name__: model
     for model in (Started, Decision, Intended, Acknowledged, Unknown, Filled, Closed, Equity, Adjusted, Halted, Stopped)
 }
-EventData = (
-    Started | Decision | Intended | Acknowledged | Unknown | Filled | Closed | Equity | Adjusted | Halted | Stopped
-)
+EventData = Started | Decision | Intended | Acknowledged | Unknown | Filled | Closed | Equity | Adjusted | Halted | Stopped
 EventType = Literal[
     "Started",
     "Decision",

@@ -8,9 +8,7 @@ from pydantic import ValidationError
 from tradewind_api import ledger
 from tradewind_api.ledger import Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started, fold
 
-START = Started(
-    generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000)
-)
+START = Started(generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000))
 
 
 def events(*data: ledger.EventData, epoch: int = 1) -> list[LedgerEvent]:
@@ -18,9 +16,7 @@ def events(*data: ledger.EventData, epoch: int = 1) -> list[LedgerEvent]:
 
 
 def order(cid: str, side: ledger.Side) -> Intended:
-    return Intended(
-        client_order_id=cid, symbol="BTC/USDT", side=side, amount="2", candle_open_ms=60_000, reason="signal"
-    )
+    return Intended(client_order_id=cid, symbol="BTC/USDT", side=side, amount="2", candle_open_ms=60_000, reason="signal")
 
 
 def fill(cid: str, side: ledger.Side, *, amount: str, price: str, fee: str, currency: str = "USDT") -> Filled:
@@ -94,9 +90,7 @@ def test_a_halt_outlives_the_pod_and_ends_with_an_edit():
 def test_the_second_start_keeps_the_money():
     """Capital is set once; a later start does not refill the account."""
     state = fold(
-        events(
-            START, fill("a", "buy", amount="1", price="400", fee="0"), START.model_copy(update={"capital": Decimal(5)})
-        )
+        events(START, fill("a", "buy", amount="1", price="400", fee="0"), START.model_copy(update={"capital": Decimal(5)}))
     )
     assert (Decimal(1000), Decimal(600)) == (state.capital, state.cash)
 

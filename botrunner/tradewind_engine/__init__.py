@@ -1,0 +1,7 @@
+"""The engine: pure arithmetic over candles. No I/O but candle files, no clock, no network.
+
+- candles, candle_files, resampling, timeframes: closed candles as arrays
+- operations: the arithmetic of each declared operation
+- strategy: a document evaluated over candles, whole history or the last window
+- backtest: simulated trading over history         - analytics: one figure a file
+"""

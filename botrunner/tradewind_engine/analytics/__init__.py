@@ -1,0 +1,1 @@
+"""Figures of a backtest: one a file, each with its definition."""

@@ -1,0 +1,49 @@
+"""Arithmetic of oscillators."""
+
+import numpy as np
+
+from tradewind_engine.candles import Floats
+from tradewind_engine.operations.averages import ema, first_number
+
+
+def rsi(values: Floats, period: int) -> Floats:
+    """Return Wilder's relative strength index (New Concepts in Technical Trading Systems, 1978), shape (n,), 0 to 100.
+
+    The first value, after `period` changes, is from simple means of gains and losses; later ones weigh the newest change
+    with 1 / period. Without a loss in memory it is 100.
+    """
+    result = np.full(values.size, np.nan)
+    start = first_number(values)
+    changes = np.diff(values[start:]).tolist()
+    if len(changes) < period:
+        return result
+    gain = sum(max(change, 0.0) for change in changes[:period]) / period
+    loss = sum(max(-change, 0.0) for change in changes[:period]) / period
+    out = [_index(gain, loss)]
+    for change in changes[period:]:
+        gain = (gain * (period - 1) + (max(0.0, change))) / period
+        loss = (loss * (period - 1) + (-change if change < 0.0 else 0.0)) / period
+        out.append(_index(gain, loss))
+    result[start + period :] = out
+    return result
+
+
+def _index(gain: float, loss: float) -> float:
+    return 100.0 if loss == 0.0 else 100.0 - 100.0 / (1.0 + gain / loss)
+
+
+def macd(values: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
+    """Return line, signal and histogram of Appel's MACD, each shape (n,)."""
+    line = ema(values, fast) - ema(values, slow)
+    average = ema(line, signal)
+    return line, average, line - average
+
+
+def rate_of_change(values: Floats, period: int) -> Floats:
+    """Return the change against `period` values ago in percent, shape (n,); NaN where that value was 0."""
+    result = np.full(values.size, np.nan)
+    if values.size > period:
+        old = values[:-period]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result[period:] = np.where(old == 0, np.nan, (values[period:] - old) / old * 100.0)
+    return result

@@ -1,0 +1,89 @@
+"""The strategy document: a flat, typed, acyclic graph of operations and three sinks.
+
+Data, never code. Shape only: whether operations exist, references resolve and types fit is for `validation` to say.
+"""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from tradewind_api.contract import Contract
+
+SCHEMA: Literal["tradewind.strategy/v1"] = "tradewind.strategy/v1"
+MAX_NODES, MAX_INPUTS, MAX_BYTES = 64, 8, 8192
+MAX_LOOKBACK = 5000
+TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+NODE_ID = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+
+
+def _number(value: Any) -> float | int:
+    """Return a finite JSON number, integral floats as integers so that 14.0 and 14 are one document."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, got {type(value).__name__}")  # noqa: TRY004 - pydantic collects ValueError
+    if not math.isfinite(value) or abs(value) > 1e15:
+        raise ValueError(f"expected a finite number, got {value!r}")
+    return int(value) if float(value).is_integer() else value
+
+
+Number = Annotated[float | int, BeforeValidator(_number)]
+Percent = Annotated[Number, Field(gt=0, le=100)]
+NodeId = Annotated[str, Field(pattern=NODE_ID.pattern)]
+Reference = Annotated[str, Field(min_length=1, max_length=63)]
+Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
+
+
+class _Part(Contract):
+    model_config = ConfigDict(serialize_by_alias=True)
+
+
+class Node(_Part):
+    """One operation. `inputs` (in the document: `in`) are references: a price, a node, or `node.output`."""
+
+    id: NodeId
+    op: str = Field(min_length=1, max_length=31)
+    inputs: list[Reference] = Field(default=[], alias="in", max_length=MAX_INPUTS)
+    params: dict[str, Number] = Field(default={}, max_length=8)
+
+
+class Size(_Part):
+    """How much one entry buys: a share of the equity or a fixed amount of quote currency; exactly one of the two."""
+
+    percent_of_equity: Percent | None = None
+    quote: Annotated[Number, Field(gt=0)] | None = None
+
+
+class Entry(_Part):
+    """When to buy, and how much."""
+
+    when: Reference
+    size: Size = Size(percent_of_equity=100)
+
+
+class Exit(_Part):
+    """When to sell all."""
+
+    when: Reference
+
+
+class Protect(_Part):
+    """Exits that watch the price inside a candle; percent of the entry price."""
+
+    stop_loss_percent: Annotated[Number, Field(gt=0, lt=100)] | None = None
+    take_profit_percent: Annotated[Number, Field(gt=0, le=10_000)] | None = None
+
+
+class StrategyDocument(_Part):
+    """A whole strategy. Long spot only."""
+
+    schema_: Literal["tradewind.strategy/v1"] = Field(default=SCHEMA, alias="schema")
+    timeframe: Timeframe
+    nodes: list[Node] = Field(min_length=1, max_length=MAX_NODES)
+    entry: Entry
+    exit: Exit | None = None
+    protect: Protect = Protect()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document as JSON values, without what was left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

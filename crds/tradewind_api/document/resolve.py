@@ -1,0 +1,66 @@
+"""From what a person wrote to a document that can run: YAML text, shipped templates, parameters by address."""
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from tradewind_api.document.errors import DocumentError, InvalidDocumentError
+from tradewind_api.document.model import MAX_BYTES, StrategyDocument
+from tradewind_api.document.validation import parse_document, suggestion
+
+MAX_TEXT = 8 * MAX_BYTES
+TEMPLATES = ("sma-crossover", "rsi")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a few hundred bytes of them expand to gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+def read_document(text: str) -> StrategyDocument:
+    """Return the document in YAML or JSON text. Raises InvalidDocumentError."""
+    if len(text) > MAX_TEXT:
+        raise InvalidDocumentError([DocumentError("", "", "TooLarge", f"the file has more than {MAX_TEXT} characters")])
+    try:
+        raw = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader with less
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        detail = " ".join(str(exc).split())[:200]
+        raise InvalidDocumentError([DocumentError("", "", "NotYaml", f"this is not YAML: {detail}")]) from None
+    return parse_document(raw)
+
+
+def template(name: str) -> StrategyDocument:
+    """Return the shipped strategy called `name`. Raises InvalidDocumentError for an unknown one."""
+    if name not in TEMPLATES:
+        message = f"no template {name!r}{suggestion(name, TEMPLATES)}; there are {', '.join(TEMPLATES)}"
+        raise InvalidDocumentError([DocumentError("", "template", "UnknownTemplate", message)])
+    folder = resources.files("tradewind_api.document") / "templates"
+    return read_document((folder / f"{name}.yaml").read_text())
+
+
+def with_parameters(document: StrategyDocument, parameters: Mapping[str, float]) -> StrategyDocument:
+    """Return the document with `node.param` addresses set. Raises InvalidDocumentError with every fault."""
+    if not parameters:
+        return document
+    raw: dict[str, Any] = document.to_json()
+    nodes = {node["id"]: node for node in raw["nodes"]}
+    errors = []
+    for address, value in parameters.items():
+        node, _, name = address.partition(".")
+        if node == "protect" and name:
+            raw["protect"][name] = value
+        elif node in nodes and name:
+            nodes[node]["params"][name] = value
+        else:
+            hint = suggestion(node, nodes)
+            message = f"no parameter {address!r}: addresses are node.param{hint}"
+            errors.append(DocumentError("", f"parameters.{address}", "UnknownAddress", message))
+    if errors:
+        raise InvalidDocumentError(errors)
+    return parse_document(raw)

@@ -1,0 +1,198 @@
+"""All faults of a strategy document at once, and the order in which its nodes are computed.
+
+Total: any JSON value in, a document or a list of faults out, never another exception.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradewind_api.document.errors import DocumentError, InvalidDocumentError
+from tradewind_api.document.model import MAX_BYTES, MAX_LOOKBACK, Node, StrategyDocument
+from tradewind_api.operations import OPERATIONS, PRICES
+from tradewind_api.operations.declaration import Operation
+
+
+def parse_document(raw: Any) -> StrategyDocument:
+    """Return the document in `raw`, a JSON value.
+
+    Raises:
+        InvalidDocumentError: With every fault that can be told apart.
+    """
+    try:
+        size = len(json.dumps(raw, separators=(",", ":"), allow_nan=True))
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidDocumentError([DocumentError("", "", "NotJson", "the document holds values JSON has not")]) from None
+    if size > MAX_BYTES:
+        message = f"the document takes {size} bytes, at most {MAX_BYTES} are allowed"
+        raise InvalidDocumentError([DocumentError("", "", "TooLarge", message)])
+    try:
+        document = StrategyDocument.model_validate(raw)
+    except ValidationError as exc:
+        raise InvalidDocumentError(_shape_errors(raw, exc)) from None
+    errors = check_document(document)
+    if errors:
+        raise InvalidDocumentError(errors)
+    return document
+
+
+def check_document(document: StrategyDocument) -> list[DocumentError]:
+    """Return what is wrong with the meaning of a well-shaped document."""
+    errors = list(_duplicates(document.nodes))
+    nodes = {node.id: node for node in document.nodes}
+    for node in document.nodes:
+        errors.extend(_node_errors(node, nodes))
+    for sink, reference in _sinks(document):
+        errors.extend(_reference_errors("", f"{sink}.when", reference, nodes, wanted="boolean"))
+    size = document.entry.size
+    if (size.percent_of_equity is None) == (size.quote is None):
+        errors.append(DocumentError("", "entry.size", "ExactlyOne", "set exactly one of percentOfEquity and quote"))
+    if document.exit is None and document.protect.stop_loss_percent is None and document.protect.take_profit_percent is None:
+        errors.append(DocumentError("", "exit", "NoWayOut", "a strategy needs an exit, a stop or a target"))
+    if not errors:
+        errors.extend(_graph_errors(document))
+    return errors
+
+
+def evaluation_order(document: StrategyDocument) -> list[Node]:
+    """Return the nodes so that each stands after its inputs, ties broken by id. Raises CycleError on a cycle."""
+    nodes = {node.id: node for node in document.nodes}
+    sorter: TopologicalSorter[str] = TopologicalSorter(
+        {key: sorted(base for base in map(base_of, nodes[key].inputs) if base in nodes) for key in sorted(nodes)}
+    )
+    return [nodes[key] for key in sorter.static_order()]
+
+
+def base_of(reference: str) -> str:
+    """Return the price or node that a reference starts with."""
+    return reference.split(".", 1)[0]
+
+
+def parameters_of(node: Node, operation: Operation) -> dict[str, float]:
+    """Return the node's parameters with defaults filled in; a parameter without default and value is left out."""
+    defaults = {p.name: p.default for p in operation.parameters if p.default is not None}
+    return {**defaults, **node.params}
+
+
+def lookback_of(document: StrategyDocument) -> int:
+    """Return how many closed candles one decision needs, the newest included; for a valid document."""
+    needed: dict[str, int] = dict.fromkeys(PRICES, 1)
+    for node in evaluation_order(document):
+        operation = OPERATIONS[node.op]
+        own = operation.lookback(parameters_of(node, operation))
+        needed[node.id] = own - 1 + max((needed[base_of(reference)] for reference in node.inputs), default=1)
+    return max(needed[base_of(reference)] for _, reference in _sinks(document))
+
+
+def _sinks(document: StrategyDocument) -> list[tuple[str, str]]:
+    sinks = [("entry", document.entry.when)]
+    return [*sinks, ("exit", document.exit.when)] if document.exit else sinks
+
+
+def _duplicates(nodes: Iterable[Node]) -> Iterable[DocumentError]:
+    seen: set[str] = set()
+    for node in nodes:
+        if node.id in seen:
+            yield DocumentError(node.id, "id", "Duplicate", f"two nodes are called {node.id!r}")
+        if node.id in PRICES:
+            yield DocumentError(node.id, "id", "Reserved", f"{node.id!r} is the name of a price")
+        seen.add(node.id)
+
+
+def _node_errors(node: Node, nodes: Mapping[str, Node]) -> Iterable[DocumentError]:
+    operation = OPERATIONS.get(node.op)
+    if operation is None:
+        yield DocumentError(node.id, "op", "UnknownOperation", f"no operation {node.op!r}{suggestion(node.op, OPERATIONS)}")
+        return
+    yield from _parameter_errors(node, operation)
+    fewest, most = len(operation.inputs) - operation.optional_inputs, len(operation.inputs)
+    if len(node.inputs) < fewest or (len(node.inputs) > most and not operation.variadic):
+        wanted = f"{fewest} or more" if operation.variadic else " or ".join(map(str, range(fewest, most + 1)))
+        yield DocumentError(node.id, "in", "InputCount", f"{node.op} takes {wanted} inputs, got {len(node.inputs)}")
+    if operation.optional_inputs:
+        has_value, has_input = "value" in node.params, len(node.inputs) == most
+        if has_value == has_input:
+            yield DocumentError(node.id, "in", "InputOrValue", f"{node.op} takes either a second input or `value`")
+    for index, reference in enumerate(node.inputs):
+        wanted_type = operation.inputs[min(index, len(operation.inputs) - 1)]
+        yield from _reference_errors(node.id, f"in.{index}", reference, nodes, wanted=wanted_type)
+
+
+def _parameter_errors(node: Node, operation: Operation) -> Iterable[DocumentError]:
+    names = [parameter.name for parameter in operation.parameters]
+    for name, value in node.params.items():
+        parameter = operation.parameter(name)
+        field = f"params.{name}"
+        if parameter is None:
+            yield DocumentError(node.id, field, "UnknownParameter", f"{node.op} has no {name!r}{suggestion(name, names)}")
+        elif parameter.integer and not float(value).is_integer():
+            yield DocumentError(node.id, field, "NotInteger", f"{name} must be a whole number, got {value:g}")
+        elif not parameter.minimum <= value <= parameter.maximum:
+            message = f"{name} must be between {parameter.minimum:g} and {parameter.maximum:g}, got {value:g}"
+            yield DocumentError(node.id, field, "OutOfRange", message)
+
+
+def _reference_errors(
+    node: str, field: str, reference: str, nodes: Mapping[str, Node], *, wanted: str
+) -> Iterable[DocumentError]:
+    base, _, output = reference.partition(".")
+    if base in PRICES:
+        if output:
+            yield DocumentError(node, field, "UnknownOutput", f"{base} is a price and has no output {output!r}")
+        elif wanted != "number":
+            yield DocumentError(node, field, "WrongType", f"{reference} is a number, a yes-or-no series is needed")
+        return
+    target = nodes.get(base)
+    if target is None:
+        hint = suggestion(base, [*PRICES, *nodes])
+        yield DocumentError(node, field, "UnknownReference", f"nothing is called {base!r}{hint}")
+        return
+    operation = OPERATIONS.get(target.op)
+    if operation is None:
+        return  # said at the node itself
+    if operation.outputs and output not in operation.outputs:
+        message = f"{target.op} gives {', '.join(operation.outputs)}: write for example {base}.{operation.outputs[0]}"
+        yield DocumentError(node, field, "UnknownOutput", message)
+    elif output and not operation.outputs:
+        yield DocumentError(node, field, "UnknownOutput", f"{base} has one output: write {base}")
+    elif operation.output != wanted:
+        kinds = {"number": "a number", "boolean": "a yes-or-no series"}
+        yield DocumentError(node, field, "WrongType", f"{reference} is {kinds[operation.output]}, {kinds[wanted]} is needed")
+
+
+def _graph_errors(document: StrategyDocument) -> list[DocumentError]:
+    try:
+        evaluation_order(document)
+    except CycleError as exc:
+        circle = " -> ".join(exc.args[1])
+        return [DocumentError(exc.args[1][0], "in", "Cycle", f"nodes depend on each other in a circle: {circle}")]
+    lookback = lookback_of(document)
+    if lookback > MAX_LOOKBACK:
+        message = f"one decision needs {lookback} candles, at most {MAX_LOOKBACK} are allowed: shorten the periods"
+        return [DocumentError("", "nodes", "LookbackTooLong", message)]
+    return []
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?` for a near miss, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _shape_errors(raw: Any, exc: ValidationError) -> list[DocumentError]:
+    errors = []
+    for fault in exc.errors(include_url=False, include_context=False, include_input=False)[:50]:
+        path = list(fault["loc"])
+        node = ""
+        if len(path) > 1 and path[0] == "nodes" and isinstance(path[1], int):
+            candidate = raw["nodes"][path[1]]
+            node = str(candidate.get("id", path[1]))[:31] if isinstance(candidate, dict) else str(path[1])
+            path = path[2:]
+        code = {"missing": "Required", "extra_forbidden": "UnknownField"}.get(fault["type"], "Invalid")
+        message = {"Required": "is required", "UnknownField": "is not a field of the document"}.get(code, fault["msg"])
+        errors.append(DocumentError(node, ".".join(map(str, path)), code, message))
+    return errors

@@ -1,0 +1,122 @@
+"""`tw backtest`: with --data here and now, without it in the cluster."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_pairs, print_value
+
+app = typer.Typer(no_args_is_help=True, help="Run strategies over history.")
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="table, json or yaml")]
+PERCENT = ("totalReturn", "maxDrawdown", "winRate", "timeInMarket", "buyAndHoldReturn")
+SHOWN = (
+    ("totalReturn", "total return"),
+    ("buyAndHoldReturn", "buy and hold"),
+    ("maxDrawdown", "max drawdown"),
+    ("sharpe", "Sharpe"),
+    ("sortino", "Sortino"),
+    ("trades", "closed trades"),
+    ("winRate", "win rate"),
+    ("profitFactor", "profit factor"),
+    ("timeInMarket", "time in market"),
+    ("feesPaid", "fees paid"),
+    ("equityFinal", "final equity"),
+    ("candles", "candles"),
+    ("reportDigest", "report digest"),
+)
+
+
+@app.callback()
+def group() -> None:
+    """Run strategies over history."""
+
+
+@app.command("run")
+def run(
+    strategy: Annotated[str, typer.Argument(help="a strategy file, or the name of a shipped one: sma-crossover, rsi")],
+    data: Annotated[Path | None, typer.Option(help="candle file (CSV or Parquet): run here, without a cluster")] = None,
+    exchange: Annotated[str, typer.Option(help="exchange of the candles; required in the cluster")] = "",
+    symbol: Annotated[str, typer.Option(help="such as BTC/USDT; required in the cluster")] = "",
+    timeframe: Annotated[str, typer.Option(help="instead of the strategy's own")] = "",
+    from_: Annotated[str, typer.Option("--from", help="first candle, such as 2025-01-31 (in the cluster)")] = "",
+    to: Annotated[str, typer.Option(help="end, not included (in the cluster)")] = "",
+    fee_bps: Annotated[float, typer.Option(min=0, max=1000, help="fee of each fill, basis points")] = 10.0,
+    slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
+    capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
+    name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
+    *,
+    full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="wait for the result (in the cluster)")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Run a strategy over history and print what it would have done."""
+    parameters = dict(parse_setting(setting) for setting in set_ or [])
+    if data is None:
+        from tradewind_cli.cluster_backtest import ClusterRun, submit  # noqa: PLC0415 - needs the network half
+
+        asked = ClusterRun(strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name)
+        report = submit(asked, parameters, watch=watch, output=output)
+        if report is not None:
+            print_report(report, output, full=full)
+        return
+    print_report(
+        _run_here(strategy, data, (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps), parameters),
+        output,
+        full=full,
+    )
+
+
+def _run_here(
+    strategy: str, data: Path, names: tuple[str, str, str], money: tuple[float, float, float], parameters: dict[str, float]
+) -> dict[str, Any]:
+    from tradewind_cli.local_backtest import LocalRun, run_local  # noqa: PLC0415 - numba takes half a second
+    from tradewind_engine.backtest.engine import Costs  # noqa: PLC0415
+    from tradewind_engine.candles import CandleError  # noqa: PLC0415
+
+    exchange, symbol, timeframe = names
+    capital, fee_bps, slippage_bps = money
+    try:
+        report = run_local(
+            LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps)), parameters
+        )
+    except InvalidDocumentError as exc:
+        fail("the strategy cannot run\n" + "\n".join(f"  {error}" for error in exc.errors), code=EXIT_BAD_STRATEGY)
+    except CandleError as exc:
+        fail(f"{data.name}: {exc}", code=EXIT_BAD_DATA)
+    except OSError as exc:
+        fail(f"cannot read the strategy {strategy}: {exc.strerror}", code=EXIT_USAGE)
+    return report.to_json()
+
+
+def parse_setting(setting: str) -> tuple[str, float]:
+    """Return address and value of `node.param=value`, ending the program on anything else."""
+    address, equals, value = setting.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not equals or number != number or abs(number) == float("inf"):  # noqa: PLR0124 - the test for NaN
+        fail(f"--set {setting}: wanted is node.param=number, such as fast.period=10", code=EXIT_USAGE)
+    return address, number
+
+
+def print_report(report: dict[str, Any], output: Format, *, full: bool = False) -> None:
+    """Print a report: all figures for programs, the ones that matter for people."""
+    if output is not Format.TABLE:
+        print_value(report if full else {k: v for k, v in report.items() if k not in {"tradeList", "equityCurve"}}, output)
+        return
+    print_pairs([(label, _shown(key, report.get(key))) for key, label in SHOWN])
+    for warning in report.get("warnings", []):
+        typer.echo(f"warning: {warning}")
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if key in PERCENT:
+        return f"{value * 100:.2f} %"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
