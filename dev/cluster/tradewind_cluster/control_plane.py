@@ -1,0 +1,101 @@
+"""Command lines of etcd, API server, controller manager and scheduler."""
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+
+from tradewind_cluster.binaries import binary
+from tradewind_cluster.layout import SERVICE_RANGE, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of the control plane. A node's namespace is its own, so they are fixed there; else free ones are taken once."""
+
+    api: int = 6443
+    etcd: int = 2379
+    etcd_peer: int = 2380
+    controller_manager: int = 10257
+    scheduler: int = 10259
+
+
+def ports(layout: Layout) -> Ports:
+    """Return the cluster's ports, choosing and writing them down at the first call."""
+    if layout.node:
+        return Ports()
+    file = layout.state / "ports.json"
+    if file.exists():
+        return Ports(**json.loads(file.read_text()))
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
+    chosen = Ports(*(s.getsockname()[1] for s in sockets))
+    for s in sockets:
+        s.close()
+    file.write_text(json.dumps(asdict(chosen)))
+    return chosen
+
+
+def commands(layout: Layout) -> dict[str, list[str]]:
+    """Return the daemons of the control plane, name to command line."""
+    state, pki, port = layout.state, layout.state / "pki", ports(layout)
+    etcd, peer = f"http://127.0.0.1:{port.etcd}", f"http://127.0.0.1:{port.etcd_peer}"
+    return {
+        "etcd": [
+            str(binary("etcd")),
+            f"--data-dir={state}/etcd",
+            f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ],
+        "kube-apiserver": [
+            str(binary("kube-apiserver")),
+            f"--etcd-servers={etcd}",
+            f"--bind-address={'0.0.0.0' if layout.node else '127.0.0.1'}",  # noqa: S104 - a namespace of its own
+            f"--advertise-address={layout.address}",
+            f"--secure-port={port.api}",
+            f"--tls-cert-file={pki}/apiserver.crt",
+            f"--tls-private-key-file={pki}/apiserver.key",
+            f"--client-ca-file={pki}/ca.crt",
+            f"--service-account-key-file={pki}/service-accounts.pub",
+            f"--service-account-signing-key-file={pki}/service-accounts.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-cluster-ip-range={SERVICE_RANGE}",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
+            f"--kubelet-client-key={pki}/apiserver-kubelet.key",
+            f"--kubelet-certificate-authority={pki}/ca.crt",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--requestheader-client-ca-file={pki}/ca.crt",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={pki}/front-proxy.crt",
+            f"--proxy-client-key-file={pki}/front-proxy.key",
+            "--allow-privileged=true",
+        ],
+        "kube-controller-manager": [
+            str(binary("kube-controller-manager")),
+            f"--kubeconfig={state}/controller-manager.kubeconfig",
+            f"--service-account-private-key-file={pki}/service-accounts.key",
+            f"--root-ca-file={pki}/ca.crt",
+            "--use-service-account-credentials",
+            f"--cluster-cidr={layout.pod_range}",
+            f"--cluster-signing-cert-file={pki}/ca.crt",
+            f"--cluster-signing-key-file={pki}/ca.key",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port.controller_manager}",
+        ],
+        "kube-scheduler": [
+            str(binary("kube-scheduler")),
+            f"--kubeconfig={state}/scheduler.kubeconfig",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port.scheduler}",
+        ],
+    }

@@ -1,0 +1,96 @@
+"""Daemons that outlive whoever started them: pid and start time on disk, so that the next supervisor adopts them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tradewind_cluster.layout import MARKER, Layout
+
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when `pid` started, in ticks since boot, so that it is never mistaken for a later one; None if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One process that should run. `ensure` starts it where it does not."""
+
+    name: str
+    command: list[str]
+    layout: Layout
+    failures: int = 0
+    not_before: float = 0.0
+    child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def record(self) -> Path:
+        """The file that names the running process."""
+        return self.layout.state / "run" / f"{self.name}.json"
+
+    def pid(self) -> int | None:
+        """Return the running process, also one that an earlier supervisor started."""
+        if self.child is not None and self.child.poll() is not None:
+            self.child = None
+        try:
+            known = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return None
+        return known["pid"] if start_ticks(known["pid"]) == known["ticks"] else None
+
+    def ensure(self) -> bool:
+        """Start the daemon unless it runs or failed a moment ago; return whether it was started."""
+        if self.pid() is not None:
+            if time.monotonic() - self.not_before > 60:
+                self.failures = 0
+            return False
+        if time.monotonic() < self.not_before:
+            return False
+        self.not_before = time.monotonic() + BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
+        self.failures += 1
+        self._start()
+        return True
+
+    def _start(self) -> None:
+        log = self.layout.state / "log" / f"{self.name}.log"
+        if log.exists() and log.stat().st_size > 20_000_000:
+            log.replace(log.with_suffix(".old"))
+        with log.open("ab") as output:
+            self.child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=self.layout.state,
+                env=os.environ | {MARKER: str(self.layout.state)},
+            )
+        half = self.record.with_suffix(".new")
+        half.write_text(json.dumps({"pid": self.child.pid, "ticks": start_ticks(self.child.pid)}))
+        half.replace(self.record)
+
+    def stop(self, *, wait_s: float = 5.0) -> None:
+        """End the daemon: politely first, then not."""
+        pid = self.pid()
+        if pid is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                return
+            deadline = time.monotonic() + wait_s
+            while time.monotonic() < deadline:
+                if self.pid() is None:
+                    return
+                time.sleep(0.02)

@@ -1,0 +1,132 @@
+"""Images without a registry: one file as an image, a base by debootstrap, builds by buildah, import by containerd."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tradewind_cluster import preflight
+from tradewind_cluster.binaries import binary
+from tradewind_cluster.layout import ClusterError, Layout, cache_home
+
+SUITE = "bookworm"
+BASE_NAME = "localhost/tradewind-base"
+BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
+DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt")
+
+
+def image_of_file(name: str, program: Path, target: Path) -> None:
+    """Write a docker-archive at `target`: nothing but one static program, which is its entry point."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        entry = tarfile.TarInfo(program.name)
+        entry.size, entry.mode = program.stat().st_size, 0o755
+        with program.open("rb") as content:
+            tar.addfile(entry, content)
+    digest = hashlib.sha256(layer.getvalue()).hexdigest()
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Entrypoint": [f"/{program.name}"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+    }
+    raw = json.dumps(config).encode()
+    file = hashlib.sha256(raw).hexdigest() + ".json"
+    manifest = json.dumps([{"Config": file, "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(target, "w") as out:
+        for part, body in (("layer.tar", layer.getvalue()), (file, raw), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(part)
+            entry.size = len(body)
+            out.addfile(entry, io.BytesIO(body))
+
+
+def import_image(layout: Layout, archive: Path) -> None:
+    """Load a docker-archive into the node. Raises ClusterError where containerd refuses it."""
+    command = [str(binary("ctr")), "-a", str(layout.containerd_socket), "-n", "k8s.io", "images", "import", str(archive)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"loading {archive.name} failed: {done.stderr.strip()}")
+
+
+def node_images(layout: Layout) -> None:
+    """Load the images that the node itself needs."""
+    for name, program in (("localhost/pause:1", "pause"), ("localhost/coredns:1", "coredns")):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / f"{program}.tar"
+            image_of_file(name, binary(program), archive)
+            import_image(layout, archive)
+
+
+def base_image(say: Callable[[str], None]) -> str:
+    """Return the name of the base image, making it by debootstrap at the first call."""
+    preflight.install_packages(preflight.IMAGE_PACKAGES, say, {})
+    tag = f"{BASE_NAME}:{hashlib.sha256(f'{SUITE} {BASE_PACKAGES} {DROPPED}'.encode()).hexdigest()[:12]}"
+    if (
+        subprocess.run(
+            ["buildah", "inspect", "--type", "image", tag], capture_output=True, env=buildah_env(), check=False
+        ).returncode
+        == 0
+    ):
+        return tag
+    say("making the base image of all images: Debian with Python (once)")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        command = ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, str(root), *_mirror()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(f"debootstrap failed:\n{done.stdout[-1500:]}")
+        for path in DROPPED:
+            shutil.rmtree(root / path, ignore_errors=True)
+        archive = Path(folder) / "base.tar"
+        subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
+        (Path(folder) / "Containerfile").write_text("FROM scratch\nADD base.tar /\nENV LANG=C.UTF-8\n")
+        build_image(tag, Path(folder) / "Containerfile", Path(folder), {})
+    return tag
+
+
+def build_image(name: str, containerfile: Path, context: Path, arguments: dict[str, str]) -> None:
+    """Build an image with buildah, without the network. Raises ClusterError with the end of its output."""
+    command = ["buildah", "bud", "--quiet", "--network=none", "--pull-never", "-t", name, "-f", str(containerfile)]
+    for key, value in arguments.items():
+        command += ["--build-arg", f"{key}={value}"]
+    done = subprocess.run([*command, str(context)], capture_output=True, text=True, env=buildah_env(), check=False)
+    if done.returncode:
+        raise ClusterError(f"building {name} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def export_image(name: str, archive: Path) -> None:
+    """Write a built image as docker-archive."""
+    archive.unlink(missing_ok=True)
+    command = ["buildah", "push", "--quiet", name, f"docker-archive:{archive}:{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=buildah_env(), check=False)
+    if done.returncode:
+        raise ClusterError(f"exporting {name} failed: {done.stderr[-1500:]}")
+
+
+def buildah_env() -> dict[str, str]:
+    """Return the environment of buildah: builds in a chroot, storage in our cache, the overlay driver."""
+    storage = cache_home() / "images"
+    storage.mkdir(parents=True, exist_ok=True)
+    config = storage / "storage.conf"
+    config.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n')
+    return os.environ | {"BUILDAH_ISOLATION": "chroot", "CONTAINERS_STORAGE_CONF": str(config)}
+
+
+def _mirror() -> list[str]:
+    """Return the package mirror that this machine itself uses, so that the base is made of what it can reach."""
+    for file in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))):
+        if not file.is_file():
+            continue
+        for line in file.read_text().splitlines():
+            words = line.split()
+            if file.suffix == ".sources" and words[:1] == ["URIs:"]:
+                return [words[1]]
+            if words[:1] == ["deb"]:
+                return [next(word for word in words[1:] if "://" in word)]
+    return []
