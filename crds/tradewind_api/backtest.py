@@ -1,0 +1,139 @@
+"""Backtest: one run over history, immutable from creation."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind_api.bot import BotCapital
+from tradewind_api.resources import (
+    AGE,
+    Column,
+    Condition,
+    ExchangeName,
+    Kind,
+    ParameterAddress,
+    Resource,
+    SymbolName,
+    reason_column,
+    rule,
+)
+from tradewind_api.strategy_choice import TIMEFRAME_PATTERN, StrategyChoice
+
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?$"
+
+
+def unchanged(field: str) -> dict[str, Any]:
+    """Return the rule that a field is what it was at creation."""
+    now, before = f"self.{field}", f"oldSelf.{field}"
+    expression = f"has({now}) == has({before}) && (!has({now}) || {now} == {before})"
+    return rule(expression, f"{field} cannot be changed: make another Backtest", f".{field}")
+
+
+class BacktestDataset(Resource):
+    """Which candles."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"x-kubernetes-validations": [rule("self.from < self.to", "from must be before to", ".from")]}
+    )
+    exchange: ExchangeName = Field(description="Exchange that the candles are from.")
+    symbols: list[SymbolName] = Field(
+        min_length=1, max_length=25, description="What is traded.", json_schema_extra={"x-kubernetes-list-type": "set"}
+    )
+    timeframe: str | None = Field(
+        default=None,
+        pattern=TIMEFRAME_PATTERN,
+        max_length=3,
+        description="Candles to decide on, instead of the strategy's own.",
+    )
+    from_: str = Field(alias="from", pattern=TIME_PATTERN, max_length=20, description="Open time of the first candle, UTC.")
+    to: str = Field(pattern=TIME_PATTERN, max_length=20, description="End, not included, UTC.")
+
+
+class BacktestFees(Resource):
+    """What each fill pays, in basis points."""
+
+    maker_bps: float = Field(default=10, ge=0, le=1000, description="Fee of an order that rests.")
+    taker_bps: float = Field(default=10, ge=0, le=1000, description="Fee of an order that takes.")
+    slippage_bps: float = Field(default=0, ge=0, le=1000, description="Price paid on top of what the candle says.")
+
+
+class BacktestSpec(Resource):
+    """What is run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [unchanged(field) for field in ("parameters", "fees", "seed", "capital")]
+        }
+    )
+    strategy: StrategyChoice = Field(
+        description="What decides.",
+        json_schema_extra={
+            "x-kubernetes-validations": [rule("self == oldSelf", "strategy cannot be changed: make another Backtest")]
+        },
+    )
+    parameters: dict[ParameterAddress, float] = Field(
+        default={}, max_length=50, description="Parameters by address node.param, over the strategy's own."
+    )
+    dataset: BacktestDataset = Field(
+        description="Which candles.",
+        json_schema_extra={
+            "x-kubernetes-validations": [rule("self == oldSelf", "dataset cannot be changed: make another Backtest")]
+        },
+    )
+    capital: BotCapital = Field(default=BotCapital(currency="USDT", amount="10000"), description="Funds at the start.")
+    fees: BacktestFees = Field(default=BacktestFees(), description="Costs.")
+    seed: int = Field(default=0, ge=0, le=2147483647, description="Seed of everything random.")
+    active_deadline_seconds: int = Field(default=3600, ge=10, le=86400, description="How long it may run.")
+    ttl_seconds_after_finished: int = Field(
+        default=86400, ge=0, le=2592000, description="How long its pod is kept. May be changed."
+    )
+
+
+class BacktestResult(Resource):
+    """Where the report is, and its digest."""
+
+    id: str = Field(max_length=64, description="Id of the report in the portal.")
+    sha256: str = Field(max_length=64, description="Digest of the stored report.")
+
+
+class BacktestStatus(Resource):
+    """What came of it. Progress and report are the portal's."""
+
+    observed_generation: int = Field(default=0, ge=0, description="The generation that this status is about.")
+    summary: str = Field(
+        default="", max_length=31, description="One derived word, for display: Queued Running Succeeded Failed."
+    )
+    conditions: list[Condition] = Field(
+        default=[],
+        max_length=16,
+        description="What holds.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    strategy_digest: str = Field(default="", max_length=64, description="Digest of the strategy, parameters applied.")
+    start_time: str = Field(default="", max_length=40, description="When it was admitted.")
+    completion_time: str = Field(default="", max_length=40, description="When it ended.")
+    result: BacktestResult | None = Field(default=None, description="The report.")
+    figures: dict[str, str] = Field(default={}, max_length=12, description="A few figures of the report, as strings.")
+
+
+BACKTEST = Kind(
+    kind="Backtest",
+    plural="backtests",
+    short=("bt",),
+    namespaced=True,
+    description="One run of a strategy over history.",
+    spec=BacktestSpec,
+    status=BacktestStatus,
+    columns=(
+        Column("Symbols", ".spec.dataset.symbols"),
+        Column("Summary", ".status.summary"),
+        Column("Return", ".status.figures.totalReturn"),
+        Column("Drawdown", ".status.figures.maxDrawdown"),
+        Column("Trades", ".status.figures.trades"),
+        reason_column(),
+        AGE,
+    ),
+    selectable=(".status.summary",),
+)
+
+BacktestSummary = Literal["Queued", "Running", "Succeeded", "Failed"]
