@@ -74,8 +74,10 @@ def _first_line(model: type[Resource]) -> str:
 def _convert(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     schema = _resolve(schema, definitions)
     found: dict[str, Any] = {key: value for key, value in schema.items() if key not in DROPPED}
-    if found.get("default", 0) is None:
-        del found["default"]
+    if "default" in found:
+        found["default"] = _without_null(found["default"])
+        if found["default"] is None:
+            del found["default"]
     if "items" in found:
         found["items"] = _convert(found["items"], definitions)
     values = schema.get("additionalProperties")
@@ -91,6 +93,10 @@ def _convert(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
     if "description" in found:
         found["description"] = " ".join(str(found["description"]).split())
     return found
+
+
+def _without_null(value: Any) -> Any:
+    return {key: _without_null(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
 def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
