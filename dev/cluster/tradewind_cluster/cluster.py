@@ -86,12 +86,12 @@ def supervisor_pid(layout: Layout) -> int | None:
 
 def _start_supervisor(layout: Layout) -> None:
     with (layout.state / "log/supervisor.log").open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "tradewind_cluster.supervisor", str(layout.state)],
+        subprocess.run(
+            ["setsid", "--fork", sys.executable, "-m", "tradewind_cluster.supervisor", str(layout.state)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            check=True,
             cwd="/",
             env=os.environ | {MARKER: str(layout.state), "PYTHONPATH": str(Path(__file__).parent.parent)},
         )
