@@ -1,0 +1,143 @@
+"""A backtest's objects and status, from its resource, its tenant's plan, and what is observed of its Job and pod."""
+
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from tradewind_api.document.digest import strategy_digest
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.plan import PlanSpec
+from tradewind_operator.desired.config_map import backtest_config, backtest_config_map
+from tradewind_operator.desired.job import job
+from tradewind_operator.desired.names import Object
+from tradewind_operator.desired.pod_state import PodState, last_words
+from tradewind_operator.desired.status import Fact
+from tradewind_operator.desired.strategies import resolve_strategy
+from tradewind_operator.settings import OperatorSettings
+
+FINAL = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestPlan:
+    """What should be. `admit` says that the Job may run now; `result` and `figures` are from the worker's last words."""
+
+    objects: list[Object]
+    facts: list[Fact]
+    summary: str
+    admit: bool = False
+    digest: str = ""
+    result: Object | None = None
+    figures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestContext:
+    """What a backtest is judged by. `waiting_before` and `running` count the tenant's other unfinished ones."""
+
+    tenant: Object | None
+    plan: PlanSpec | None
+    waiting_before: int
+    running: int
+    settings: OperatorSettings
+
+
+def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object | None, pod: PodState) -> BacktestPlan:
+    """Return what should be for a backtest that has not ended yet. Total, as `desired_bot` is."""
+    refusal = _refusal(backtest, context)
+    if refusal or context.tenant is None or context.plan is None:
+        return _failed("UserError" if refusal else "NoTenant", refusal or _no_tenant(backtest))
+    try:
+        document = resolve_strategy(backtest["spec"])
+        config = backtest_config(backtest, context.tenant, document)
+    except InvalidDocumentError as exc:
+        return _failed("UserError", "strategy: " + "; ".join(str(error) for error in exc.errors[:10]))
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False)[0]
+        return _failed("UserError", f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+    except ValueError as exc:
+        return _failed("UserError", f"spec.dataset: {exc}")
+    digest = strategy_digest(document)
+    objects = [
+        backtest_config_map(backtest, context.tenant, config),
+        job(backtest, context.tenant, context.plan, context.settings),
+    ]
+    ended = _ended(its_job, pod, digest)
+    if ended is not None:
+        return ended
+    if its_job is not None and not its_job["spec"].get("suspend"):
+        facts = [
+            Fact("Admitted", True, "Admitted"),
+            Fact("Running", True, "PodRunning" if pod.exists else "PodStarting"),
+            _open(),
+        ]
+        return BacktestPlan(objects, facts, "Running", admit=True, digest=digest)
+    limit = context.plan.limits.concurrent_backtests
+    if context.running + context.waiting_before >= limit:
+        position = context.running + context.waiting_before - limit + 1
+        message = f"position {position}: plan {context.plan.display_name} runs {limit} backtests at once"
+        facts = [Fact("Admitted", False, "WaitingForQuota", message), Fact("Running", False, "Queued"), _open()]
+        return BacktestPlan(objects, facts, "Queued", digest=digest)
+    facts = [Fact("Admitted", True, "Admitted"), Fact("Running", True, "PodStarting"), _open()]
+    return BacktestPlan(objects, facts, "Running", admit=True, digest=digest)
+
+
+def job_ended(its_job: Object | None) -> str:
+    """Return Complete or Failed for a Job that has ended, else nothing."""
+    for condition in ((its_job or {}).get("status") or {}).get("conditions") or []:
+        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
+            return str(condition["type"])
+    return ""
+
+
+def _ended(its_job: Object | None, pod: PodState, digest: str) -> BacktestPlan | None:
+    ending = job_ended(its_job)
+    if not ending or its_job is None:
+        return None
+    words = last_words(pod.last_words)
+    if ending == "Complete":
+        facts = [Fact("Admitted", True, "Admitted"), Fact("Running", False, "Finished"), Fact("Succeeded", True, "Succeeded")]
+        return BacktestPlan(
+            [], facts, "Succeeded", digest=digest, result=words.get("result"), figures=dict(words.get("summary") or {})
+        )
+    why = next(c for c in its_job["status"]["conditions"] if c["type"] == "Failed")
+    reason = {
+        "BadStrategy": "UserError",
+        "DataMissing": "DataMissing",
+    }.get(words.get("code", ""), "DeadlineExceeded" if why.get("reason") == "DeadlineExceeded" else "Internal")
+    message = str(words.get("message") or why.get("message", ""))
+    missing = [f"{m.get('symbol', '')} {m.get('fromMs')}..{m.get('toMs')}" for m in words.get("missing") or []]
+    return _failed(reason, f"{message} (missing: {', '.join(missing)})" if missing else message, digest)
+
+
+def _refusal(backtest: Object, context: BacktestContext) -> str:
+    if context.tenant is None:
+        return ""
+    if context.plan is None:
+        return f"the tenant's plan {context.tenant['spec']['plan']!r} does not exist"
+    exchange = backtest["spec"]["dataset"]["exchange"]
+    if context.settings.exchange(exchange) is None:
+        offered = ", ".join(item.name for item in context.settings.exchanges) or "none"
+        return f"spec.dataset.exchange: {exchange!r} is not offered; there is {offered}"
+    symbols = len(backtest["spec"]["dataset"]["symbols"])
+    allowed = context.plan.limits.symbols_per_bot
+    if symbols > allowed:
+        return f"spec.dataset.symbols: plan {context.plan.display_name} allows {allowed}, got {symbols}"
+    return ""
+
+
+def _no_tenant(backtest: Object) -> str:
+    return f"namespace {backtest['metadata']['namespace']} belongs to no Tenant"
+
+
+def _open() -> Fact:
+    return Fact("Succeeded", None, "NotFinished")
+
+
+def _failed(reason: str, message: str, digest: str = "") -> BacktestPlan:
+    facts = [
+        Fact("Admitted", reason not in {"UserError", "NoTenant"} or bool(digest), reason),
+        Fact("Running", False, "Finished"),
+        Fact("Succeeded", False, reason, message),
+    ]
+    return BacktestPlan([], facts, "Failed", digest=digest)

@@ -1,0 +1,149 @@
+"""A bot's objects and status, from its resource, its tenant's plan, and what is observed of its pod."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradewind_api.document.digest import strategy_digest
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.plan import PlanSpec
+from tradewind_operator.desired.config_map import bot_config, bot_config_map
+from tradewind_operator.desired.names import Object
+from tradewind_operator.desired.network_policy import bot_policy
+from tradewind_operator.desired.pod_state import PodState
+from tradewind_operator.desired.service_account import bot_account
+from tradewind_operator.desired.stateful_set import stateful_set
+from tradewind_operator.desired.status import Fact
+from tradewind_operator.desired.strategies import resolve_strategy
+from tradewind_operator.settings import OperatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class BotPlan:
+    """What should be: objects, facts for the status, one word, and the digest of the strategy that runs."""
+
+    objects: list[Object]
+    facts: list[Fact]
+    summary: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BotContext:
+    """What a bot is judged by besides its own resource. `rank` counts the tenant's older bots, `live_rank` the live ones."""
+
+    tenant: Object | None
+    plan: PlanSpec | None
+    rank: int
+    live_rank: int
+    settings: OperatorSettings
+
+
+def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
+    """Return what should be for a bot. Total: a resource that cannot run gets facts that say why, and no pod."""
+    refusal = admission(bot, context)
+    if refusal:
+        return _refused(refusal, Fact("StrategyValid", None, "NotChecked"), pod)
+    try:
+        document = resolve_strategy(bot["spec"])
+    except InvalidDocumentError as exc:
+        message = "; ".join(str(error) for error in exc.errors[:10])
+        return _refused(Fact("Admitted", True, "Admitted"), Fact("StrategyValid", False, "Invalid", message), pod)
+    exchange = context.settings.exchange(bot["spec"]["exchange"])
+    if context.tenant is None or exchange is None:
+        raise AssertionError("admission let a bot pass without tenant or exchange")
+    try:
+        config = bot_config(bot, context.tenant, document, exchange)
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False)[0]
+        message = f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        return _refused(Fact("Admitted", False, "Invalid", message), Fact("StrategyValid", True, "Valid"), pod)
+    policy, suspended = bot["spec"].get("runPolicy", "Running"), context.tenant["spec"].get("lifecycle", "Active") != "Active"
+    stopped = policy == "Stopped" or suspended
+    objects = [
+        bot_account(bot, context.tenant),
+        bot_config_map(bot, context.tenant, config),
+        bot_policy(bot, context.tenant, exchange, context.settings.namespace),
+        stateful_set(bot, context.tenant, context.settings, replicas=0 if stopped else 1),
+    ]
+    facts = [
+        ready(policy, pod, suspended=suspended),
+        Fact("Admitted", True, "Admitted"),
+        Fact("StrategyValid", True, "Valid"),
+        runner_available(pod, stopped=stopped),
+    ]
+    return BotPlan(objects, facts, summary(policy, pod, stopped=stopped), strategy_digest(document))
+
+
+def admission(bot: Object, context: BotContext) -> Fact | None:
+    """Return why a bot may not run, None if it may."""
+    if context.tenant is None:
+        namespace = bot["metadata"]["namespace"]
+        return _no(
+            "NoTenant",
+            f"namespace {namespace} belongs to no Tenant: create the bot in a tenant's namespace (kubectl get tenant)",
+        )
+    if context.plan is None:
+        return _no("PlanNotFound", f"the tenant's plan {context.tenant['spec']['plan']!r} does not exist: kubectl get plan")
+    limits, spec, name = context.plan.limits, bot["spec"], context.plan.display_name
+    if context.settings.exchange(spec["exchange"]) is None:
+        offered = ", ".join(exchange.name for exchange in context.settings.exchanges) or "none"
+        return _no("UnknownExchange", f"spec.exchange: {spec['exchange']!r} is not offered; there is {offered}")
+    if spec.get("mode") == "Live":
+        if "Live" not in context.plan.features:
+            return _no("PlanForbids", f"spec.mode: plan {name} does not include live trading; use Paper or another plan")
+        if context.live_rank >= limits.live_bots:
+            return _no("QuotaExceeded", f"plan {name} allows {limits.live_bots} live bots; older ones come first")
+        return _no("NotSupported", "spec.mode: live trading is not available in this version; use Paper")
+    if len(spec["symbols"]) > limits.symbols_per_bot:
+        return _no("PlanForbids", f"spec.symbols: plan {name} allows {limits.symbols_per_bot}, got {len(spec['symbols'])}")
+    if context.rank >= limits.bots:
+        return _no(
+            "QuotaExceeded", f"plan {name} allows {limits.bots} bots; older ones come first: delete one or change the plan"
+        )
+    return None
+
+
+def ready(policy: str, pod: PodState, *, suspended: bool) -> Fact:
+    """Return the top condition: the pod is ready and does what runPolicy asks."""
+    if suspended:
+        return Fact("Ready", False, "TenantSuspended", "the tenant is not Active")
+    if policy == "Stopped":
+        return Fact("Ready", not pod.exists, "Stopped", "" if not pod.exists else "the pod is stopping")
+    if pod.ready:
+        return Fact("Ready", True, "Paused" if policy == "Paused" else "Trading")
+    return Fact("Ready", False, pod.reason, pod.message)
+
+
+def runner_available(pod: PodState, *, stopped: bool) -> Fact:
+    """Return whether a pod serves the bot."""
+    if stopped:
+        return Fact("RunnerAvailable", False, "Stopped")
+    return Fact("RunnerAvailable", pod.ready, "PodReady" if pod.ready else pod.reason, "" if pod.ready else pod.message)
+
+
+def summary(policy: str, pod: PodState, *, stopped: bool) -> str:
+    """Return the one word that `kubectl get` shows."""
+    if stopped:
+        return "Stopping" if pod.exists else "Stopped"
+    if pod.ready:
+        return "Paused" if policy == "Paused" else "Trading"
+    if pod.failing:
+        return "Failed"
+    return "Starting" if pod.exists else "Pending"
+
+
+def _no(reason: str, message: str) -> Fact:
+    return Fact("Admitted", False, reason, message)
+
+
+def _refused(admitted: Fact, strategy: Fact, pod: PodState) -> BotPlan:
+    cause: Any = next((fact for fact in (admitted, strategy) if fact.holds is False), admitted)
+    facts = [
+        Fact("Ready", False, cause.reason, cause.message),
+        admitted,
+        strategy,
+        runner_available(pod, stopped=False) if pod.exists else Fact("RunnerAvailable", False, cause.reason),
+    ]
+    return BotPlan([], facts, "Failed" if cause.type == "StrategyValid" else "Pending")

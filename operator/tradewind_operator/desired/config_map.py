@@ -1,0 +1,89 @@
+"""What a pod is told: one JSON file in a ConfigMap."""
+
+from tradewind_api.document.digest import strategy_digest
+from tradewind_api.document.model import StrategyDocument
+from tradewind_api.runner import BacktestConfig, BotConfig, Capital, Costs, Dataset, ExchangeConfig, RiskLimits, Subject
+from tradewind_operator.desired.names import Object, child_name, labels, owned_by
+from tradewind_operator.desired.times import milliseconds
+
+
+def subject(resource: Object, tenant: Object) -> Subject:
+    """Return who the pod is for."""
+    metadata = resource["metadata"]
+    return Subject(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        tenant=tenant["metadata"]["name"],
+        plan=tenant["spec"]["plan"],
+        generation=metadata.get("generation", 0),
+    )
+
+
+def bot_config(bot: Object, tenant: Object, document: StrategyDocument, exchange: ExchangeConfig) -> BotConfig:
+    """Return `bot.json`."""
+    spec = bot["spec"]
+    return BotConfig(
+        bot=subject(bot, tenant),
+        mode=spec.get("mode", "Paper"),
+        exchange=exchange,
+        symbols=spec["symbols"],
+        timeframe=document.timeframe,
+        strategy=document.to_json(),
+        strategy_digest=strategy_digest(document),
+        capital=Capital.model_validate(spec["capital"]),
+        risk=RiskLimits.model_validate(spec.get("risk") or {}),
+        credentials=spec.get("credentials"),
+        run_policy=spec.get("runPolicy", "Running"),
+        stop_policy=spec.get("stopPolicy", "CancelOrders"),
+        shutdown_timeout_seconds=spec.get("shutdownTimeoutSeconds", 120),
+        update_when=(spec.get("updatePolicy") or {}).get("when", "WhenFlat"),
+    )
+
+
+def backtest_config(backtest: Object, tenant: Object, document: StrategyDocument) -> BacktestConfig:
+    """Return `backtest.json`. Raises ValueError for a date that does not exist."""
+    spec = backtest["spec"]
+    dataset, fees = spec["dataset"], spec.get("fees") or {}
+    return BacktestConfig(
+        backtest=subject(backtest, tenant),
+        strategy=document.to_json(),
+        strategy_digest=strategy_digest(document),
+        dataset=Dataset(
+            exchange=dataset["exchange"],
+            symbols=dataset["symbols"],
+            timeframe=document.timeframe,
+            from_ms=milliseconds(dataset["from"]),
+            to_ms=milliseconds(dataset["to"]),
+        ),
+        capital=Capital.model_validate(spec.get("capital") or {"currency": "USDT", "amount": "10000"}),
+        costs=Costs.model_validate(fees),
+        seed=spec.get("seed", 0),
+    )
+
+
+def bot_config_map(bot: Object, tenant: Object, config: BotConfig) -> Object:
+    """Return the ConfigMap of a bot."""
+    found = _config_map("bot", "TradingBot", bot, config.model_dump_json(by_alias=True))
+    found["metadata"]["labels"] = labels("bot", tenant, bot=bot["metadata"]["name"])
+    return found
+
+
+def backtest_config_map(backtest: Object, tenant: Object, config: BacktestConfig) -> Object:
+    """Return the ConfigMap of a backtest."""
+    found = _config_map("backtest", "Backtest", backtest, config.model_dump_json(by_alias=True))
+    found["metadata"]["labels"] = labels("backtest", tenant, backtest=backtest["metadata"]["name"])
+    return found
+
+
+def _config_map(component: str, kind: str, owner: Object, text: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": child_name(component, owner),
+            "namespace": owner["metadata"]["namespace"],
+            "ownerReferences": owned_by(kind, owner),
+        },
+        "data": {f"{component}.json": text},
+    }

@@ -1,0 +1,60 @@
+"""Tenants: their namespace and all that makes it one."""
+
+from datetime import UTC, datetime
+
+from tradewind_operator.desired.names import Object, namespace_of
+from tradewind_operator.desired.status import Fact
+from tradewind_operator.desired.tenant import tenant_objects
+from tradewind_operator.reconcile.apply import ensure
+from tradewind_operator.reconcile.context import Context
+from tradewind_operator.reconcile.status import write_status
+from tradewind_operator.world import CHILDREN
+
+QUOTA_PATIENCE_S = 50.0
+
+
+async def reconcile_tenant(context: Context, key: tuple[str, str]) -> float | None:
+    """Bring one tenant's objects about; return when to look again."""
+    tenant = context.world.ours["tenants"].get(key)
+    if tenant is None or "deletionTimestamp" in tenant["metadata"]:
+        return None
+    plan = context.world.plan_of(tenant)
+    if plan is None:
+        message = f"spec.plan: there is no plan {tenant['spec']['plan']!r}: kubectl get plan"
+        facts = [Fact("Ready", False, "PlanNotFound", message)]
+        await write_status(context, "tenants", tenant, facts, {"summary": "Failed", "namespace": ""})
+        return None
+    namespace = context.world.children["Namespace"].get(("", namespace_of(tenant)))
+    if namespace is not None and "deletionTimestamp" in namespace["metadata"]:
+        return 2.0
+    for desired in tenant_objects(tenant, plan, context.settings.namespace):
+        await ensure(context, desired)
+    counted = await _quota_counts(context, tenant)
+    quota_fact = Fact("QuotaApplied", counted, "Applied" if counted else "Counting")
+    lifecycle = tenant["spec"].get("lifecycle", "Active")
+    facts = [
+        Fact("Ready", counted, lifecycle if counted else "Counting", "" if counted else "the quota does not count yet"),
+        Fact("NamespaceReady", True, "Applied"),
+        quota_fact,
+    ]
+    fields = {"summary": lifecycle if counted else "Pending", "namespace": namespace_of(tenant)}
+    await write_status(context, "tenants", tenant, facts, fields)
+    return None if counted else 2.0
+
+
+async def _quota_counts(context: Context, tenant: Object) -> bool:
+    """Return whether the quota counts our kinds; one that still does not after a while is made anew.
+
+    A quota that is made soon after its kinds' definitions may refuse everything for minutes; made anew it works.
+    """
+    key = (namespace_of(tenant), "plan")
+    quota = context.world.children["ResourceQuota"].get(key)
+    if quota is None:
+        return False
+    if "count/tradingbots.tradewind.dev" in ((quota.get("status") or {}).get("used") or {}):
+        return True
+    age = datetime.now(UTC) - datetime.fromisoformat(quota["metadata"]["creationTimestamp"])
+    if age.total_seconds() > QUOTA_PATIENCE_S:
+        await context.client.delete(CHILDREN["ResourceQuota"], "plan", key[0], uid=quota["metadata"]["uid"])
+        context.world.children["ResourceQuota"].pop(key, None)
+    return False
