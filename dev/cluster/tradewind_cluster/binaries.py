@@ -42,6 +42,7 @@ CONTROL_PLANE = Module(
     },
 )
 NODE = Module("kubernetes", {"kubelet": "k8s.io/kubernetes/cmd/kubelet", "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy"})
+KWOK = Module("kubernetes", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 CONTAINERD = Module(
     "containerd",
     {
@@ -62,6 +63,7 @@ PAUSE = Module("pause", {"pause": "tradewind.dev/dev/pause"})
 SETS: dict[str, tuple[Module, ...]] = {
     "control-plane": (CONTROL_PLANE,),
     "helm": (HELM,),
+    "kwok": (KWOK,),
     "node": (CONTROL_PLANE, NODE, CONTAINERD, RUNC, COREDNS, PAUSE),
 }
 

@@ -1,23 +1,25 @@
 """A cluster's life: up, ready, down."""
 
+import contextlib
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tradewind_cluster import binaries, images, preflight, teardown, volumes
+from tradewind_cluster import binaries, images, kwok, machine, name_service, preflight, teardown, volumes
 from tradewind_cluster.api import Api, ApiError
 from tradewind_cluster.certificates import make_certificates, write_kubeconfigs
-from tradewind_cluster.control_plane import ports
+from tradewind_cluster.control_plane import choose_ports
 from tradewind_cluster.daemons import start_ticks
 from tradewind_cluster.layout import MARKER, ClusterError, Layout
+from tradewind_cluster.lock import exclusive
+from tradewind_cluster.options import Options, read_options, write_options
 
 Say = Callable[[str], None]
 APPLIED_TO = {
@@ -31,47 +33,37 @@ APPLIED_TO = {
 }
 
 
-def up(layout: Layout, say: Say, *, forward: dict[int, int] | None = None) -> None:
+def up(layout: Layout, say: Say, *, forward: dict[int, int] | None = None, with_kwok: bool = False, api_port: int = 0) -> None:
     """Bring the cluster up, from whatever state it is in, and wait until it works.
 
     Args:
         layout: Which one.
         say: Is told of each step.
-        forward: Ports of 127.0.0.1 on this machine to node ports.
+        forward: Ports of 127.0.0.1 on this machine to node ports; None keeps those of the last `up`.
+        with_kwok: Whether kwok plays the nodes that carry its annotation.
+        api_port: The API server's port where there is no node; 0 takes a free one.
 
     Raises:
         ClusterError: With what the person can do.
     """
-    if layout.node:
-        preflight.check_node(layout)
-        preflight.install_packages(preflight.NODE_PACKAGES, say, preflight.HEADERS)
-    binaries.build("node" if layout.node else "control-plane", say)
-    for folder in ("log", "run", "kubelet", "volumes"):
-        (layout.state / folder).mkdir(parents=True, exist_ok=True)
-    wanted = {"name": layout.name, "node": layout.node, "forward": {str(k): v for k, v in (forward or {}).items()}}
-    options = layout.state / "cluster.json"
-    running = supervisor_pid(layout)
-    if running and options.exists() and json.loads(options.read_text()) != wanted:
-        os.kill(running, 9)
-        running = None
-    if not running:
-        for port in forward or {}:
-            _check_port(port)
-        make_certificates(layout)
-        write_kubeconfigs(layout, ports(layout).api)
-        options.write_text(json.dumps(wanted))
-        _start_supervisor(layout)
-    began = datetime.now(UTC)
-    api = Api(layout)
-    _wait("the API server", lambda: api.call("GET", "/readyz") == "ok", layout, 60)
-    _wait("the namespaces", lambda: _exists(api, "/api/v1/namespaces/default/serviceaccounts/default"), layout, 60)
-    if layout.node:
-        _finish_node(layout, api, began, fresh=not running, say=say)
+    preflight.check(layout, say)
+    for which in ("node" if layout.node else "control-plane", *(["kwok"] if with_kwok else [])):
+        binaries.build(which, say)
+    if with_kwok:
+        kwok.copy_stages()
+    with exclusive(layout.state):
+        _start(layout, _wanted(layout, forward, with_kwok=with_kwok), api_port)
+        api = Api(layout)
+        _wait("the API server", lambda: api.call("GET", "/readyz") == "ok", layout, 60)
+        _wait("the namespaces", lambda: _exists(api, "/api/v1/namespaces/default/serviceaccounts/default"), layout, 60)
+        if layout.node:
+            _finish_node(layout, api, say)
 
 
 def down(layout: Layout, *, keep: bool = False) -> None:
-    """End the cluster and remove what is of it; with `keep` its state stays."""
-    teardown.tear_down(layout, keep=keep)
+    """End the cluster and remove what is of it; with `keep` its state stays. A cluster that never was is no error."""
+    with exclusive(layout.state):
+        teardown.tear_down(layout, keep=keep)
 
 
 def supervisor_pid(layout: Layout) -> int | None:
@@ -84,7 +76,27 @@ def supervisor_pid(layout: Layout) -> int | None:
     return pid if f"{MARKER}={layout.state}".encode() in environment.split(b"\0") and start_ticks(pid) else None
 
 
-def _start_supervisor(layout: Layout) -> None:
+def _wanted(layout: Layout, forward: dict[int, int] | None, *, with_kwok: bool) -> Options:
+    before: dict[int, int] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        before = read_options(layout.state).forward
+    for port in set(forward or {}) - set(before):
+        preflight.check_port(port)
+    return Options(layout.name, layout.node, before if forward is None else forward, with_kwok)
+
+
+def _start(layout: Layout, wanted: Options, api_port: int) -> None:
+    """Start a supervisor, in place of one that runs; it adopts the daemons that do."""
+    for folder in ("log", "run", "kubelet", "volumes"):
+        (layout.state / folder).mkdir(parents=True, exist_ok=True)
+    running = supervisor_pid(layout)
+    if running:
+        os.kill(running, signal.SIGKILL)
+    make_certificates(layout)
+    write_kubeconfigs(layout, choose_ports(layout, api_port).api)
+    write_options(layout.state, wanted)
+    if layout.node:
+        machine.remember()
     with (layout.state / "log/supervisor.log").open("ab") as output:
         subprocess.run(
             ["setsid", "--fork", sys.executable, "-m", "tradewind_cluster.supervisor", str(layout.state)],
@@ -97,22 +109,28 @@ def _start_supervisor(layout: Layout) -> None:
         )
 
 
-def _finish_node(layout: Layout, api: Api, began: datetime, *, fresh: bool, say: Say) -> None:
-    _wait("containerd", layout.containerd_socket.exists, layout, 60)
-    if not (layout.state / "images-loaded").exists():
-        say("loading the node's own images")
-        _wait("containerd's answer", lambda: _imported(layout), layout, 60)
-        (layout.state / "images-loaded").touch()
+def _finish_node(layout: Layout, api: Api, say: Say) -> None:
+    _load_own_images(layout, say)
     manifests = json.loads((resources.files("tradewind_cluster") / "manifests/coredns.json").read_text())
     for manifest in (*manifests["items"], volumes.STORAGE_CLASS):
         api.apply(APPLIED_TO[manifest["kind"]].format(**manifest["metadata"]), manifest)
-    if fresh:
-        _wait("the node", lambda: _node_alive(api, layout, began), layout, 120)
-    _wait("the node's readiness", lambda: _ready(api.call("GET", f"/api/v1/nodes/{layout.name}")), layout, 120)
-    _wait("the cluster's DNS", lambda: _available(api), layout, 120)
+    node = f"/api/v1/nodes/{layout.name}"
+    _wait("the kubelet", lambda: api.call("GET", f"{node}/proxy/healthz") == "ok", layout, 120)
+    _wait("the node's readiness", lambda: _ready(api.call("GET", node)), layout, 120)
+    _wait("the cluster's DNS", lambda: name_service.answers(layout), layout, 120)
 
 
-def _imported(layout: Layout) -> bool:
+def _load_own_images(layout: Layout, say: Say) -> None:
+    marker = layout.state / "images-loaded"
+    version = "\n".join(str(binaries.binary(name)) for name in images.NODE_IMAGES.values())
+    if marker.exists() and marker.read_text() == version:
+        return
+    say("loading the node's own images")
+    _wait("containerd", lambda: _loaded(layout), layout, 60)
+    marker.write_text(version)
+
+
+def _loaded(layout: Layout) -> bool:
     try:
         images.node_images(layout)
     except ClusterError:
@@ -120,19 +138,8 @@ def _imported(layout: Layout) -> bool:
     return True
 
 
-def _node_alive(api: Api, layout: Layout, began: datetime) -> bool:
-    """Return whether the kubelet renewed its lease after `began`: after a crash the API still shows the old Ready."""
-    lease = api.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{layout.name}")
-    return bool(datetime.fromisoformat(lease["spec"]["renewTime"]) > began)
-
-
 def _ready(node: dict[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", []))
-
-
-def _available(api: Api) -> bool:
-    deployment = api.call("GET", "/apis/apps/v1/namespaces/kube-system/deployments/coredns")
-    return bool(deployment["status"].get("availableReplicas"))
 
 
 def _exists(api: Api, path: str) -> bool:
@@ -150,10 +157,3 @@ def _wait(what: str, test: Callable[[], bool], layout: Layout, seconds: float) -
             reason = str(exc)
         time.sleep(0.1)
     raise ClusterError(f"{what} did not come up in {seconds:.0f} s ({reason or 'no answer'}): see {layout.state}/log")
-
-
-def _check_port(port: int) -> None:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        raise ClusterError(f"port {port} of 127.0.0.1 is taken: stop what uses it, or choose another with PORT=") from None

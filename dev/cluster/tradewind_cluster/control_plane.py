@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 
 from tradewind_cluster.binaries import binary
 from tradewind_cluster.layout import SERVICE_RANGE, Layout
+from tradewind_cluster.preflight import check_port
+
+PORTS_FILE = "ports.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,20 @@ class Ports:
 
 
 def ports(layout: Layout) -> Ports:
-    """Return the cluster's ports, choosing and writing them down at the first call."""
+    """Return the cluster's ports, as `choose_ports` wrote them down."""
+    return Ports() if layout.node else Ports(**json.loads((layout.state / PORTS_FILE).read_text()))
+
+
+def choose_ports(layout: Layout, api: int = 0) -> Ports:
+    """Return the cluster's ports: those of its last start, else free ones, the API server's as asked for (0: any)."""
     if layout.node:
         return Ports()
-    file = layout.state / "ports.json"
-    if file.exists():
-        return Ports(**json.loads(file.read_text()))
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
+    file = layout.state / PORTS_FILE
+    if file.exists() and api in {0, ports(layout).api}:
+        return ports(layout)
+    if api:
+        check_port(api)
+    sockets = [socket.create_server(("127.0.0.1", port)) for port in (api, 0, 0, 0, 0)]
     chosen = Ports(*(s.getsockname()[1] for s in sockets))
     for s in sockets:
         s.close()

@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tradewind_cluster.layout import MARKER, Layout
+from tradewind_cluster.layout import MARKER, ClusterError, Layout
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+LOG_BYTES = 20_000_000
 
 
 def start_ticks(pid: int) -> int | None:
@@ -42,11 +45,14 @@ class Daemon:
         """Return the running process, also one that an earlier supervisor started."""
         if self.child is not None and self.child.poll() is not None:
             self.child = None
-        try:
-            known = json.loads(self.record.read_text())
-        except (OSError, ValueError):
-            return None
-        return known["pid"] if start_ticks(known["pid"]) == known["ticks"] else None
+        known = self._known()
+        return known["pid"] if known and start_ticks(known["pid"]) == known["ticks"] else None
+
+    def adopt(self) -> None:
+        """Keep the running process if it was started with our command; end it where the command has changed since."""
+        known = self._known()
+        if known and known.get("command") != self._comparable():
+            self.kill()
 
     def ensure(self) -> bool:
         """Start the daemon unless it runs or failed a moment ago; return whether it was started."""
@@ -61,9 +67,32 @@ class Daemon:
         self._start()
         return True
 
+    def kill(self) -> None:
+        """End the daemon at once: all of ours survive that. Raises ClusterError if it does not end."""
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self.pid() is not None:
+            if time.monotonic() > deadline:
+                raise ClusterError(f"{self.name} (process {pid}) does not end: look at it, then run `up` again")
+            time.sleep(0.02)
+
+    def _comparable(self) -> list[str]:
+        """Return the command without the interpreter's path: another virtual environment is no reason to start anew."""
+        return ["python" if word == sys.executable else word for word in self.command]
+
+    def _known(self) -> dict[str, Any] | None:
+        try:
+            known: dict[str, Any] = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return None
+        return known
+
     def _start(self) -> None:
         log = self.layout.state / "log" / f"{self.name}.log"
-        if log.exists() and log.stat().st_size > 20_000_000:
+        if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".old"))
         with log.open("ab") as output:
             self.child = subprocess.Popen(
@@ -76,21 +105,7 @@ class Daemon:
                 env=os.environ | {MARKER: str(self.layout.state)},
             )
         half = self.record.with_suffix(".new")
-        half.write_text(json.dumps({"pid": self.child.pid, "ticks": start_ticks(self.child.pid)}))
+        half.write_text(
+            json.dumps({"pid": self.child.pid, "ticks": start_ticks(self.child.pid), "command": self._comparable()})
+        )
         half.replace(self.record)
-
-    def stop(self, *, wait_s: float = 5.0) -> None:
-        """End the daemon: politely first, then not."""
-        pid = self.pid()
-        if pid is None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                return
-            deadline = time.monotonic() + wait_s
-            while time.monotonic() < deadline:
-                if self.pid() is None:
-                    return
-                time.sleep(0.02)

@@ -1,19 +1,20 @@
 """The browser's way in: a port of 127.0.0.1 on this machine, forwarded to a port of the node."""
 
 import asyncio
-import contextlib
 import threading
 
 CHUNK = 65536
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    """Copy until the end, and pass the end on: a side that is done sending may still receive."""
+    try:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
             await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.close()
+        writer.write_eof()
+    except OSError:
+        writer.close()  # one side is gone: let the other know
 
 
 async def _serve(port: int, address: str, target: int) -> None:
@@ -23,7 +24,11 @@ async def _serve(port: int, address: str, target: int) -> None:
         except (OSError, TimeoutError):
             writer.close()
             return
-        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        try:
+            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        finally:
+            back.close()
+            writer.close()
 
     while True:
         try:

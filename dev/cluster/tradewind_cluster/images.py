@@ -18,6 +18,7 @@ from tradewind_cluster.layout import ClusterError, Layout, cache_home
 SUITE = "bookworm"
 BASE_NAME = "localhost/tradewind-base"
 BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
+NODE_IMAGES = {"localhost/pause:1": "pause", "localhost/coredns:1": "coredns"}
 DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt")
 
 
@@ -48,7 +49,16 @@ def image_of_file(name: str, program: Path, target: Path) -> None:
 
 def import_image(layout: Layout, archive: Path) -> None:
     """Load a docker-archive into the node. Raises ClusterError where containerd refuses it."""
-    command = [str(binary("ctr")), "-a", str(layout.containerd_socket), "-n", "k8s.io", "images", "import", str(archive)]
+    command = [
+        str(binary("ctr")),
+        "-a",
+        str(layout.containerd_socket),
+        "-n",
+        "k8s.io",
+        "images",
+        "import",
+        str(archive.absolute()),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"loading {archive.name} failed: {done.stderr.strip()}")
@@ -56,7 +66,7 @@ def import_image(layout: Layout, archive: Path) -> None:
 
 def node_images(layout: Layout) -> None:
     """Load the images that the node itself needs."""
-    for name, program in (("localhost/pause:1", "pause"), ("localhost/coredns:1", "coredns")):
+    for name, program in NODE_IMAGES.items():
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / f"{program}.tar"
             image_of_file(name, binary(program), archive)
@@ -107,6 +117,14 @@ def export_image(name: str, archive: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=buildah_env(), check=False)
     if done.returncode:
         raise ClusterError(f"exporting {name} failed: {done.stderr[-1500:]}")
+
+
+def load_built(layout: Layout, name: str) -> None:
+    """Load an image that buildah built into the node."""
+    with tempfile.TemporaryDirectory(dir=cache_home()) as folder:
+        archive = Path(folder) / "image.tar"
+        export_image(name, archive)
+        import_image(layout, archive)
 
 
 def buildah_env() -> dict[str, str]:

@@ -29,6 +29,7 @@ def ensure_network(layout: Layout) -> None:
     run("ip", "-n", name, "link", "set", "lo", "up")
     if not Path(f"/sys/class/net/{host}").exists():
         run("ip", "link", "add", host, "type", "veth", "peer", "name", node, "netns", name)
+    run("ip", "link", "set", host, "alias", layout.name)
     run("ip", "addr", "replace", f"{layout.host_address}/30", "dev", host)
     run("ip", "link", "set", host, "up")
     run("ip", "-n", name, "addr", "replace", f"{layout.address}/30", "dev", node)
@@ -36,6 +37,11 @@ def ensure_network(layout: Layout) -> None:
     run("ip", "-n", name, "route", "replace", "default", "via", layout.host_address)
     for key, value in SYSCTLS.items():
         run(*layout.inside(["sh", "-c", f"[ ! -e /proc/sys/{key} ] || echo {value} > /proc/sys/{key}"]))
+
+
+def is_joined(layout: Layout) -> bool:
+    """Return whether namespace and interface are there, without starting a process."""
+    return Path(f"/run/netns/{layout.namespace}").exists() and Path(f"/sys/class/net/{layout.host_link}").exists()
 
 
 def remove_network(layout: Layout) -> None:

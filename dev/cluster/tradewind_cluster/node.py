@@ -1,5 +1,6 @@
 """Configuration of containerd, kubelet, kube-proxy and the pod network; `node_init` runs them."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,12 @@ def write_node_config(layout: Layout) -> None:
     _write(layout.state / "cni/10-tradewind.conflist", json.dumps(network_config(layout)))
     _write(layout.state / "kubelet.json", json.dumps(kubelet_config(layout)))
     _write(layout.state / "proxy.json", json.dumps(proxy_config(layout)))
+
+
+def config_digest(layout: Layout) -> str:
+    """Return a digest of all configuration: a node whose configuration changed is started anew."""
+    parts = [containerd_config(layout), network_config(layout), kubelet_config(layout), proxy_config(layout)]
+    return hashlib.sha256(json.dumps([parts, node_commands(layout)]).encode()).hexdigest()[:16]
 
 
 def node_commands(layout: Layout) -> dict[str, list[str]]:

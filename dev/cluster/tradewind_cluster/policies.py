@@ -1,14 +1,16 @@
 """Keeps the node's nftables equal to the cluster's NetworkPolicies.
 
-When it stops, the last rules stay in force and new pods reach nothing.
+When it stops, the last rules stay in force and new pods reach nothing. Connections that are open outlive a new rule against
+them, as with other implementations of NetworkPolicy.
 """
 
 import subprocess
 import threading
 import time
 
+from tradewind_cluster.api import Api
 from tradewind_cluster.layout import Layout
-from tradewind_cluster.policy_rules import render
+from tradewind_cluster.policy_rules import TABLE, render
 from tradewind_cluster.watching import Watched
 
 PATHS = {
@@ -30,18 +32,31 @@ def enforce(layout: Layout, watched: Watched) -> None:
             continue
         pods, namespaces, wanted = (watched.snapshot(kind) for kind in PATHS)
         rules = render(pods, namespaces, wanted, layout.pod_range)
-        if rules == applied:
-            continue
-        done = subprocess.run(layout.inside(["nft", "-f", "-"]), input=rules, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"nft refused the rules: {done.stderr[:1000]}", flush=True)
-            time.sleep(1)
-            watched.changed.set()
-        else:
-            applied = rules
+        if rules != applied:
+            refusal = _apply(rules, layout)
+            if refusal:
+                print(f"nft refused the rules: {refusal}", flush=True)
+                time.sleep(1)
+                watched.changed.set()
+            else:
+                applied = rules
         time.sleep(0.02)
 
 
-def start(layout: Layout, watched: Watched) -> None:
+def close_at_first(layout: Layout) -> None:
+    """Let no pod reach anything until the first rules are there."""
+    there = subprocess.run(layout.inside(["nft", "list", "table", *TABLE.split()]), capture_output=True, check=False)
+    if there.returncode:
+        _apply(render({}, {}, {}, layout.pod_range), layout)
+
+
+def start(layout: Layout, api: Api) -> None:
     """Enforce in a thread of its own."""
+    watched = Watched(api, PATHS)
     threading.Thread(target=enforce, args=(layout, watched), name="policies", daemon=True).start()
+
+
+def _apply(rules: str, layout: Layout) -> str:
+    """Apply rules in the node's network namespace; return nft's refusal, empty where there is none."""
+    done = subprocess.run(layout.inside(["nft", "-f", "-"]), input=rules, capture_output=True, text=True, check=False)
+    return done.stderr[:1000] if done.returncode else ""

@@ -1,7 +1,8 @@
 """NetworkPolicy as nftables: pods, namespaces and policies in, one table out. Pure; `policies` applies it.
 
 Every packet between pods is routed, so it passes the forward hook; packets to the node itself pass the input hook. A pod
-address that is not known yet reaches nothing, which closes the moment between a pod's start and its rules.
+address that is not known yet reaches nothing, which closes the moment between a pod's start and its rules. Refuses to guess:
+a named port that no pod has opens nothing.
 """
 
 import hashlib
@@ -42,7 +43,14 @@ def addresses(pods: Objects) -> dict[str, Key]:
 
 
 def render(pods: Objects, namespaces: Objects, policies: Objects, pod_range: str) -> str:
-    """Return the nft script that replaces the whole table at once."""
+    """Return the nft script that replaces the whole table at once.
+
+    Args:
+        pods: As the API server has them, by (namespace, name).
+        namespaces: The same, by ("", name).
+        policies: NetworkPolicies by (namespace, name).
+        pod_range: Addresses of pods, such as 10.245.0.0/24.
+    """
     live = addresses(pods)
     chains: dict[str, list[str]] = {}
     verdicts: dict[str, list[str]] = {"ingress": [], "egress": []}
@@ -53,7 +61,7 @@ def render(pods: Objects, namespaces: Objects, policies: Objects, pod_range: str
                 continue
             lines = [line for policy in applying for line in _policy_lines(policy, direction, pods, namespaces, live, key)]
             body = [*dict.fromkeys(lines), "goto refused"]
-            name = f"{direction}_{hashlib.sha256('|'.join(body).encode()).hexdigest()[:12]}"
+            name = f"{direction}_{hashlib.sha256('|'.join(body).encode()).hexdigest()[:12]}"  # equal rules, one chain
             chains[name] = body
             verdicts[direction].append(f"{address} : jump {name}")
     return _table(sorted(live), chains, verdicts, pod_range)
@@ -73,28 +81,38 @@ def _policy_lines(
     policy: dict[str, Any], direction: str, pods: Objects, namespaces: Objects, live: Mapping[str, Key], me: Key
 ) -> Iterator[str]:
     side, peers_field = ("saddr", "from") if direction == "ingress" else ("daddr", "to")
+    mine = pods[me] if direction == "ingress" else None
     for rule in policy["spec"].get(direction) or []:
-        peers = rule.get(peers_field)
+        ports, peers = rule.get("ports"), rule.get(peers_field)
         if not peers:
-            for port in _ports(rule.get("ports"), pods[me] if direction == "ingress" else None):
+            for port in _ports(ports, mine):
                 yield f"{port} return".strip()
         for peer in peers or []:
-            for match, target in _peer_matches(peer, side, policy["metadata"]["namespace"], pods, namespaces, live):
-                named = pods[me] if direction == "ingress" else target
-                for port in _ports(rule.get("ports"), named):
-                    yield f"{match} {port} return".replace("  ", " ").strip()
+            if "ipBlock" in peer:
+                for match in _block_matches(peer["ipBlock"], side):
+                    yield from (f"{match} {port} return".replace("  ", " ").strip() for port in _ports(ports, mine))
+                continue
+            # Peers by the port expression that holds for them: names of ports are the target's, and differ.
+            by_port: dict[str, list[str]] = {}
+            for address in _peer_addresses(peer, policy["metadata"]["namespace"], pods, namespaces, live):
+                for port in _ports(ports, mine or pods[live[address]]):
+                    by_port.setdefault(port, []).append(address)
+            for port, found in by_port.items():
+                yield f"ip {side} {{ {', '.join(found)} }} {port} return".replace("  ", " ")
 
 
-def _peer_matches(
-    peer: dict[str, Any], side: str, namespace: str, pods: Objects, namespaces: Objects, live: Mapping[str, Key]
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    block = peer.get("ipBlock")
-    if block:
-        if ":" not in block["cidr"]:
-            excepted = [item for item in block.get("except") or [] if ":" not in item]
-            without = f" ip {side} != {{ {', '.join(excepted)} }}" if excepted else ""
-            yield f"ip {side} {block['cidr']}{without}", None
-        return
+def _block_matches(block: dict[str, Any], side: str) -> Iterator[str]:
+    if ":" in block["cidr"]:
+        return  # pods have IPv4 addresses alone
+    excepted = [item for item in block.get("except") or [] if ":" not in item]
+    within = "" if block["cidr"].endswith("/0") else f"ip {side} {block['cidr']}"
+    without = f"ip {side} != {{ {', '.join(excepted)} }}" if excepted else ""
+    yield f"{within} {without}".strip()
+
+
+def _peer_addresses(
+    peer: dict[str, Any], namespace: str, pods: Objects, namespaces: Objects, live: Mapping[str, Key]
+) -> Iterator[str]:
     for address, key in sorted(live.items()):
         if "namespaceSelector" in peer:
             if not selects(peer["namespaceSelector"] or {}, _labels(namespaces.get(("", key[0]), {}))):
@@ -102,7 +120,7 @@ def _peer_matches(
         elif key[0] != namespace:
             continue
         if selects(peer.get("podSelector") or {}, _labels(pods[key])):
-            yield f"ip {side} {address}", pods[key]
+            yield address
 
 
 def _ports(ports: list[dict[str, Any]] | None, pod: dict[str, Any] | None) -> Iterator[str]:
@@ -121,7 +139,8 @@ def _ports(ports: list[dict[str, Any]] | None, pod: dict[str, Any] | None) -> It
 
 
 def _named_port(pod: dict[str, Any], name: str, protocol: str) -> int | None:
-    for container in pod["spec"]["containers"]:
+    spec = pod["spec"]
+    for container in (*spec["containers"], *(spec.get("initContainers") or [])):
         for port in container.get("ports") or []:
             if port.get("name") == name and port.get("protocol", "TCP").lower() == protocol:
                 return int(port["containerPort"])
@@ -145,11 +164,15 @@ delete table {TABLE}
 table {TABLE} {{
   set known {{ type ipv4_addr; {_elements(live)}
   }}
+  set themselves {{ type ipv4_addr . ipv4_addr; {_elements([f"{address} . {address}" for address in live])}
+  }}
   map ingress_rules {{ type ipv4_addr : verdict; {_elements(verdicts["ingress"])}
   }}
   map egress_rules {{ type ipv4_addr : verdict; {_elements(verdicts["egress"])}
   }}
-  chain refused {{ meta l4proto tcp reject with tcp reset
+  chain refused {{
+    counter
+    meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited
   }}
 {bodies}  chain egress {{
@@ -160,15 +183,18 @@ table {TABLE} {{
     ip daddr != @known counter drop
     ip daddr vmap @ingress_rules
   }}
+  chain spoofed {{ type filter hook prerouting priority raw; policy accept;
+    iifname "veth*" meta nfproto ipv6 drop
+    iifname "veth*" fib saddr . iif oif missing counter drop
+  }}
   chain forward {{ type filter hook forward priority filter - 5; policy accept;
     ct state established,related accept
-    iifname "veth*" meta nfproto ipv6 drop
+    ip saddr . ip daddr @themselves accept
     ip saddr {pod_range} jump egress
     ip daddr {pod_range} jump ingress
   }}
   chain input {{ type filter hook input priority filter - 5; policy accept;
     ct state established,related accept
-    iifname "veth*" meta nfproto ipv6 drop
     iifname "veth*" ip daddr 127.0.0.0/8 drop
     ip saddr {pod_range} iifname "veth*" jump egress
   }}

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tradewind_cluster import machine
 from tradewind_cluster.layout import MARKER, ClusterError, Layout
 from tradewind_cluster.network import remove_network
 
@@ -60,6 +61,7 @@ def tear_down(layout: Layout, *, keep: bool) -> None:
                 subprocess.run(["umount", "-l", place], check=False)
         remove_network(layout)
         _remove_cgroups(layout)
+        machine.put_back()
     if keep:
         return
     left = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if f" {layout.state}/" in line]
