@@ -49,7 +49,7 @@ class KubeClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._configuration.ssl or True, limit=100)
+        connector = aiohttp.TCPConnector(ssl=self._configuration.tls or True, limit=100)
         self._session = aiohttp.ClientSession(connector=connector, json_serialize=lambda value: orjson.dumps(value).decode())
         return self
 

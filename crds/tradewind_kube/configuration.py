@@ -22,7 +22,7 @@ class Configuration:
     """Server, trust and identity. The token is read anew for each request, because the kubelet replaces it."""
 
     server: str
-    ssl: ssl.SSLContext | None = field(repr=False)
+    tls: ssl.SSLContext | None = field(repr=False)
     token_file: Path | None = None
     token: str = field(default="", repr=False)
 
