@@ -14,7 +14,6 @@ from tradewind_api.resources import (
     ParameterAddress,
     Resource,
     SymbolName,
-    reason_column,
     rule,
 )
 from tradewind_api.strategy_choice import TIMEFRAME_PATTERN, StrategyChoice
@@ -130,7 +129,7 @@ BACKTEST = Kind(
         Column("Return", ".status.figures.totalReturn"),
         Column("Drawdown", ".status.figures.maxDrawdown"),
         Column("Trades", ".status.figures.trades"),
-        reason_column(),
+        Column("Reason", '.status.conditions[?(@.type=="Succeeded")].reason'),
         AGE,
     ),
     selectable=(".status.summary",),
