@@ -19,7 +19,8 @@ Side = Literal["buy", "sell"]
 ClientOrderId = Annotated[str, Field(min_length=1, max_length=36, pattern=r"^[0-9A-Za-z_-]+$")]
 Symbol = Annotated[str, Field(min_length=3, max_length=31, pattern=r"^[0-9A-Z]+/[0-9A-Z]+$")]
 Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
-NodeValue = float | bool | None
+NodeValue = bool | float | None
+DAY_MS = 86_400_000
 
 
 class Started(Contract):
@@ -173,15 +174,16 @@ def event(bot_uid: str, epoch: int, *, seq: int, at_ms: int, data: EventData) ->
 
 
 class Position(Contract):
-    """Base currency held and what it cost in quote, fees included."""
+    """Base currency held, what it cost in quote with fees, and its notional without them."""
 
     amount: DecimalAmount = Decimal(0)
     cost: DecimalAmount = Decimal(0)
+    notional: DecimalAmount = Decimal(0)
     opened_candle_ms: Milliseconds | None = None
 
 
 class LedgerState(Contract):
-    """What follows from a bot's events: the start of its next pod."""
+    """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with."""
 
     currency: str = ""
     capital: DecimalAmount = Decimal(0)
@@ -190,6 +192,8 @@ class LedgerState(Contract):
     fees_paid: DecimalAmount = Decimal(0)
     peak_equity: DecimalAmount = Decimal(0)
     equity: DecimalAmount = Decimal(0)
+    day: int = 0
+    day_start_equity: DecimalAmount = Decimal(0)
     positions: dict[str, Position] = {}
     last_candle_ms: dict[str, Milliseconds] = {}
     open_intents: dict[str, Intended] = {}
@@ -209,6 +213,8 @@ class _Book:
     fees_paid: Decimal = Decimal(0)
     peak_equity: Decimal = Decimal(0)
     equity: Decimal = Decimal(0)
+    day: int = 0
+    day_start_equity: Decimal = Decimal(0)
     positions: dict[str, Position] = field(default_factory=dict)
     last_candle_ms: dict[str, int] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
@@ -238,6 +244,7 @@ class _Book:
             position = Position(
                 amount=held.amount + data.amount - fee_base,
                 cost=held.cost + notional + fee_cash,
+                notional=held.notional + notional,
                 opened_candle_ms=opened,
             )
         else:
@@ -248,6 +255,7 @@ class _Book:
             position = Position(
                 amount=held.amount - data.amount - fee_base,
                 cost=held.cost - cost,
+                notional=held.notional - held.notional * share,
                 opened_candle_ms=held.opened_candle_ms,
             )
         if position.amount == 0:
@@ -264,11 +272,13 @@ class _Book:
         else:
             self.positions[data.symbol] = position
 
-    def mark(self, data: Equity) -> None:
+    def mark(self, data: Equity, at_ms: int) -> None:
+        if at_ms // DAY_MS != self.day:
+            self.day, self.day_start_equity = at_ms // DAY_MS, self.equity
         self.equity = data.equity
         self.peak_equity = max(self.peak_equity, data.equity)
 
-    def apply(self, data: EventData) -> None:
+    def apply(self, data: EventData, at_ms: int) -> None:
         match data:
             case Started():
                 self.start(data)
@@ -281,7 +291,7 @@ class _Book:
             case Closed():
                 self.open_intents.pop(data.client_order_id, None)
             case Equity():
-                self.mark(data)
+                self.mark(data, at_ms)
             case Adjusted():
                 self.adjust(data)
             case Halted():
@@ -301,6 +311,6 @@ def fold(events: Iterable[LedgerEvent], start: LedgerState | None = None) -> Led
             value = getattr(start, name)
             setattr(book, name, dict(value) if isinstance(value, dict) else value)
     for entry in events:
-        book.apply(entry.typed())
+        book.apply(entry.typed(), entry.at_ms)
         book.last_event_ms = max(book.last_event_ms, entry.at_ms)
     return LedgerState(**{name: getattr(book, name) for name in _Book.__slots__})
