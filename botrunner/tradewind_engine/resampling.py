@@ -21,13 +21,23 @@ def resample(candles: Candles, source: str, target: str) -> Candles:
     if long == short or not len(candles):
         return candles
     bucket = candles.ts - candles.ts % long
-    starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
-    ends = np.append(starts[1:], bucket.size) - 1
+    buckets = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1)).size
     whole = slice(
         0 if candles.ts[0] == bucket[0] else 1,
-        starts.size if candles.ts[-1] + short == bucket[-1] + long else starts.size - 1,
+        buckets if candles.ts[-1] + short == bucket[-1] + long else buckets - 1,
     )
-    merged = Candles(
+    return merge(candles, long)[whole]
+
+
+def merge(candles: Candles, length_ms: int) -> Candles:
+    """Return one candle of `length_ms` for each stretch that has any, also where the first or last is not complete.
+
+    For callers that know that `candles`, at least one, are all there are from the opening of the first stretch to the end of the last.
+    """
+    bucket = candles.ts - candles.ts % length_ms
+    starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
+    ends = np.append(starts[1:], bucket.size) - 1
+    return Candles(
         bucket[starts],
         candles.open[starts],
         np.maximum.reduceat(candles.high, starts),
@@ -35,4 +45,3 @@ def resample(candles: Candles, source: str, target: str) -> Candles:
         candles.close[ends],
         np.add.reduceat(candles.volume, starts),
     )
-    return merged[whole]

@@ -1,0 +1,163 @@
+"""`python -m tradewind_portal`: start, serve, stop."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from time import monotonic
+
+from pydantic import ValidationError
+
+from tradewind_kube.configuration import ConfigurationError, load_configuration
+from tradewind_portal import VERSION, logs
+from tradewind_portal.application import internal_app, public_app
+from tradewind_portal.audit.gate import AuditGate
+from tradewind_portal.audit.observer import ClusterAudit
+from tradewind_portal.auth.access_token import AccessTokens
+from tradewind_portal.auth.passwords import Passwords
+from tradewind_portal.auth.service import Auth
+from tradewind_portal.backtests.service import Backtests
+from tradewind_portal.bots.service import Bots
+from tradewind_portal.candles.service import CandleLibrary
+from tradewind_portal.cluster.live import LiveCluster
+from tradewind_portal.cluster.port import Cluster
+from tradewind_portal.edge import Edge
+from tradewind_portal.idempotency import Replays
+from tradewind_portal.ledger.identity import Identities
+from tradewind_portal.ledger.service import Ledgers
+from tradewind_portal.ratelimits import RateLimits
+from tradewind_portal.results.service import Results
+from tradewind_portal.services import Services
+from tradewind_portal.serving import Server, listen, metrics_app, serve, server_for
+from tradewind_portal.settings import Settings
+from tradewind_portal.store import FileTakenError, SchemaMismatchError, Store
+from tradewind_portal.tenants.service import Tenants
+from tradewind_portal.tokens.service import Tokens
+
+log = logging.getLogger("tradewind.portal")
+EXIT_CONFIGURATION = 78
+LOCK_WAIT_S = 60
+SYNC_WAIT_S = 30
+
+
+def make_services(settings: Settings, store: Store, cluster: Cluster) -> Services:
+    """Return the services over an open store and a cluster."""
+    passwords = Passwords()
+    keys = AccessTokens({kid: key.get_secret_value() for kid, key in settings.jwt_keys.items()})
+    ledgers, results = Ledgers(store), Results(store)
+    return Services(
+        settings=settings,
+        store=store,
+        cluster=cluster,
+        auth=Auth(store, passwords, keys),
+        tokens=Tokens(store),
+        tenants=Tenants(store, cluster, passwords),
+        bots=Bots(cluster, settings.exchanges),
+        backtests=Backtests(cluster, results, settings.exchanges),
+        candles=CandleLibrary(store, settings.data_dir / "candles", settings),
+        identities=Identities(cluster, ledgers, settings.token_audience),
+        ledgers=ledgers,
+        results=results,
+        rate_limits=RateLimits(),
+        replays=Replays(store),
+    )
+
+
+async def open_store(settings: Settings) -> Store:
+    """Return the open store, waiting for a process that is just ending. Raises FileTakenError if it does not end."""
+    deadline = monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            return Store(
+                settings.data_dir,
+                memory_mib=settings.store_memory_mib,
+                threads=settings.store_threads,
+                readers=settings.read_threads,
+                query_seconds=settings.query_seconds,
+            )
+        except FileTakenError as exc:
+            if monotonic() > deadline:
+                raise
+            log.warning("waiting for the data folder", extra={"fields": {"why": str(exc)}})
+            await asyncio.sleep(1)
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    configuration = load_configuration(settings.kubeconfig)
+    store = await open_store(settings)
+    store.start()
+    try:
+        async with LiveCluster(configuration) as cluster:
+            audit = ClusterAudit(store, cluster)
+            cluster.observe(audit.changed)
+            services = make_services(settings, store, cluster)
+            await _first_admin(services)
+            await serve(_servers(services, cluster), watch=[asyncio.create_task(_audit(audit, cluster), name="cluster-audit")])
+    finally:
+        await store.close()
+    log.info("stopped")
+
+
+async def _first_admin(services: Services) -> None:
+    given = services.settings.admin_password
+    name = services.settings.admin_user
+    made = await services.auth.ensure_admin(name, given.get_secret_value() if given else None)
+    if made:
+        sys.stdout.write(f"\nThe first administrator is {name!r} with the password {made}\nIt is shown this once.\n\n")
+        sys.stdout.flush()
+
+
+async def _audit(audit: ClusterAudit, cluster: LiveCluster) -> None:
+    async def settle() -> None:
+        while not await cluster.synced(SYNC_WAIT_S):
+            log.warning("the API server was not heard of yet")
+        await audit.forget_missing()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(audit.run())
+        tasks.create_task(settle())
+
+
+def _servers(services: Services, cluster: LiveCluster) -> list[tuple[Server, socket.socket]]:
+    settings = services.settings
+    public = Edge(public_app(services), before_answer=AuditGate(services.store))
+
+    def measure() -> None:
+        services.store.measure()
+        cluster.measure()
+
+    sockets = [listen(settings.address, port) for port in (settings.public_port, settings.internal_port, settings.metrics_port)]
+    names = ("public", "internal", "metrics")
+    ports = {name: sock.getsockname()[1] for name, sock in zip(names, sockets, strict=True)}
+    log.info("listening", extra={"fields": {"version": VERSION, "address": settings.address, **ports}})
+    servers = [
+        server_for(public, forwarded_allow_ips=settings.forwarded_allow_ips),
+        server_for(Edge(internal_app(services))),
+        server_for(metrics_app(measure)),
+    ]
+    return list(zip(servers, sockets, strict=True))
+
+
+def main() -> int:
+    """Start; explain what is configured wrongly."""
+    try:
+        settings = Settings()
+    except ValidationError as exc:
+        for error in exc.errors():
+            name = "_".join(str(part) for part in error["loc"]).upper()
+            sys.stderr.write(f"TRADEWIND_PORTAL_{name}: {error['msg']}\n")
+        return EXIT_CONFIGURATION
+    logs.configure(settings.log_level)
+    os.umask(0o077)
+    try:
+        asyncio.run(run(settings))
+    except (ConfigurationError, FileTakenError, SchemaMismatchError, OSError, ValueError) as exc:
+        log.error("cannot start", extra={"fields": {"why": str(exc)}})  # noqa: TRY400 - the sentence says it all
+        return EXIT_CONFIGURATION
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

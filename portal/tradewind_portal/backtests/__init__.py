@@ -1,0 +1,1 @@
+"""Backtests: custom resources in the tenant's namespace, merged with progress and report."""

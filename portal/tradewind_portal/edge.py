@@ -1,0 +1,113 @@
+"""The edge of both applications: request id, one log line, one metric, and the last net for errors.
+
+Pure ASGI, outside everything else, so that even an error in another middleware is answered as problem+json. The audit row of a
+changing request is written before its answer leaves.
+"""
+
+import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tradewind_portal import measures
+from tradewind_portal.problems import Problem, answer
+
+log = logging.getLogger("tradewind.portal")
+REQUEST_ID = re.compile(rb"^[0-9A-Za-z-]{8,64}$")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+BeforeAnswer = Callable[[Scope, int], Awaitable[None]]
+
+
+class Edge:
+    """Wraps an application. `before_answer` is awaited with the scope and the status just before the answer begins."""
+
+    def __init__(self, app: ASGIApp, *, before_answer: BeforeAnswer | None = None) -> None:
+        self._app = app
+        self._before_answer = before_answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = _request_id(scope)
+        begun, status = perf_counter(), 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                if self._before_answer is not None:
+                    await self._before_answer(scope, message["status"])
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), *_headers(scope, message)]
+            await send(message)
+
+        measures.IN_FLIGHT.inc()
+        try:
+            await self._app(scope, receive, send_marked)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("request failed", extra={"fields": {"requestId": state["request_id"], "route": _route(scope)}})
+            if status:
+                raise
+            status = 500
+            problem = Problem(500, "Internal", "something broke here; the request id is in our log")
+            await answer(problem, state["request_id"])(scope, receive, send)
+        finally:
+            measures.IN_FLIGHT.dec()
+            _account(scope, status, perf_counter() - begun)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and REQUEST_ID.match(value):
+            return str(value.decode("ascii"))
+    return uuid.uuid4().hex
+
+
+def _headers(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in message.get("headers", [])}
+    headers = [(b"x-request-id", scope["state"]["request_id"].encode()), *SECURITY_HEADERS]
+    if b"cache-control" not in present:
+        headers.append((b"cache-control", b"no-store"))
+    headers += [(name.encode(), value.encode()) for name, value in scope["state"].get("headers", {}).items()]
+    return headers
+
+
+def _route(scope: Scope) -> str:
+    path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
+    return str(path) if path else "unmatched"
+
+
+def _account(scope: Scope, status: int, seconds: float) -> None:
+    route = _route(scope)
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    measures.REQUESTS.labels(method, route, str(status)).inc()
+    measures.REQUEST_SECONDS.labels(method, route).observe(seconds)
+    if route in QUIET:
+        return
+    state = scope["state"]
+    fields = {
+        "requestId": state["request_id"],
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "actor": state.get("actor"),
+        "code": state.get("problem"),
+    }
+    log.info("request", extra={"fields": {name: value for name, value in fields.items() if value is not None}})

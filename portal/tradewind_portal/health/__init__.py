@@ -1,0 +1,1 @@
+"""Whether the portal lives, is ready, and which version it is."""

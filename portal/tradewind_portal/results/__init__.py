@@ -1,0 +1,1 @@
+"""Reports of backtests, and how far running ones are."""

@@ -1,0 +1,1 @@
+"""Tenants: made and listed by platform administrators; found by everybody's requests."""
