@@ -1,0 +1,25 @@
+"""Two commands on one cluster wait for one another, also over its removal."""
+
+import shutil
+import threading
+from pathlib import Path
+
+from tradewind_cluster.lock import exclusive
+
+
+def test_who_waits_gets_the_folder_that_is_there_now(tmp_path: Path) -> None:
+    """`down` removes the folder while `up` waits for it: `up` must not hold a folder that nobody sees."""
+    folder, order = tmp_path / "cluster", []
+
+    def wait() -> None:
+        with exclusive(folder):
+            order.append("second")
+            assert folder.exists()
+
+    with exclusive(folder):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        shutil.rmtree(folder)
+        order.append("first")
+    thread.join(10)
+    assert ["first", "second"] == order
