@@ -1,7 +1,7 @@
 """The real node that all tests of a run share. Where the machine cannot run one the tests are skipped with the reason.
 
-`node_cluster` is its Layout: `.kubeconfig` is the administrator's kubeconfig file, `.address` the node's address. `kubectl` runs
-kubectl there, `namespace` is a fresh namespace, `python_image` an image with Python, `python_pod` makes a pod of it.
+`node_cluster` is its Layout: `.kubeconfig` is the administrator's kubeconfig file, `.address` the node's address. `kubectl`
+runs kubectl there, `namespace` is a fresh namespace, `python_image` an image with Python, `python_pod` makes a pod of it.
 With TRADEWIND_REQUIRE_NODE=1 (`.ci/run`) a machine that cannot run a node is a failure.
 """
 
