@@ -1,0 +1,4 @@
+"""Trading as it happens, pure: state and candles in, ledger events out.
+
+- identity: client order ids    - paper: a candle's close under the paper model `candle`    - risk: what may not be bought
+"""

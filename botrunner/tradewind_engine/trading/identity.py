@@ -1,0 +1,32 @@
+"""Client order ids: known before an order reaches the wire, the same whenever they are computed again."""
+
+import hashlib
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def client_order_id(bot_uid: str, epoch: int, intent: int) -> str:
+    """Return 18 characters of [0-9a-z]: 7 of the bot, 4 of the epoch, 7 of the intent's number.
+
+    Raises:
+        ValueError: If epoch or number do not fit.
+
+    >>> client_order_id("uid", 1, 36)[7:]
+    '00010000010'
+    """
+    return bot_prefix(bot_uid) + _base36(epoch, 4) + _base36(intent, 7)
+
+
+def bot_prefix(bot_uid: str) -> str:
+    """Return the 7 characters that all orders of a bot start with."""
+    return _base36(int.from_bytes(hashlib.sha256(bot_uid.encode()).digest(), "big") % 36**7, 7)
+
+
+def _base36(number: int, width: int) -> str:
+    if not 0 <= number < 36**width:
+        raise ValueError(f"{number} does not fit into {width} characters of base 36")
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = ALPHABET[digit] + digits
+    return digits

@@ -1,0 +1,145 @@
+"""`python -m tradewind_runner.backtest_worker`: the process of one backtest.
+
+The same engine call as `tw backtest run`, on candles of the portal; so the same figures, to the last digit.
+"""
+
+import asyncio
+import logging
+import sys
+
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.validation import parse_document
+from tradewind_api.runner import (
+    EXIT_BAD_STRATEGY,
+    EXIT_DATA_MISSING,
+    EXIT_OK,
+    BacktestConfig,
+    MissingRange,
+    Progress,
+    ResultUpload,
+    TerminationMessage,
+)
+from tradewind_engine.backtest.engine import Costs, run_backtest
+from tradewind_engine.backtest.report import Report
+from tradewind_engine.candles import CandleError, Candles
+from tradewind_runner.configuration import ConfigFile, ConfigurationError
+from tradewind_runner.last_words import write_last_words
+from tradewind_runner.portal import DataMissingError, PortalClient, PortalError, PortalUnavailableError
+from tradewind_runner.settings import RunnerSettings
+
+log = logging.getLogger("tradewind.runner")
+EXIT_FAILED = 1
+TRIES = 20
+FIGURES = ("totalReturn", "maxDrawdown", "sharpe", "trades", "winRate", "equityFinal")
+
+
+class MissingCandlesError(Exception):
+    """The platform lacks candles; an import of these ranges helps."""
+
+    def __init__(self, missing: list[MissingRange], message: str) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+async def fetch(portal: PortalClient, config: BacktestConfig) -> dict[str, Candles]:
+    """Return the candles of every symbol. Raises MissingCandlesError that names all ranges at once."""
+    found: dict[str, Candles] = {}
+    missing: list[MissingRange] = []
+    message = ""
+    for number, symbol in enumerate(config.dataset.symbols, start=1):
+        query: dict[str, str | int] = {
+            "exchange": config.dataset.exchange,
+            "symbol": symbol,
+            "timeframe": config.dataset.timeframe,
+            "from": config.dataset.from_ms,
+            "to": config.dataset.to_ms,
+        }
+        try:
+            found[symbol] = await _patiently(portal, query)
+        except DataMissingError as exc:
+            missing += exc.missing(symbol)
+            message = str(exc)
+        await _tell(portal, Progress(done=number, total=len(config.dataset.symbols) + 1, message=f"candles of {symbol}"))
+    if missing or message:
+        raise MissingCandlesError(missing, message)
+    return found
+
+
+def run(config: BacktestConfig, candles: dict[str, Candles]) -> Report:
+    """Return the report of a configured run."""
+    return run_backtest(
+        parse_document(config.strategy),
+        candles,
+        timeframe=config.dataset.timeframe,
+        exchange=config.dataset.exchange,
+        capital=float(config.capital.amount),
+        costs=Costs(config.costs.taker_bps, config.costs.slippage_bps),
+    )
+
+
+async def work(settings: RunnerSettings) -> TerminationMessage:
+    """Do the whole of it and return the last words."""
+    config = ConfigFile(settings.config, BacktestConfig).read()
+    parse_document(config.strategy)
+    async with PortalClient(settings.portal_url, settings.token_file) as portal:
+        candles = await fetch(portal, config)
+        report = await asyncio.to_thread(run, config, candles)
+        body = report.to_json()
+        stored = None
+        for attempt in range(TRIES):
+            try:
+                stored = await portal.result(ResultUpload(report_digest=body["reportDigest"], report=body))
+                break
+            except PortalUnavailableError as exc:
+                log.warning("the report waits: %s", exc)
+                await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
+        if stored is None:
+            raise PortalUnavailableError("the portal did not take the report")
+    summary = {name: _text(body.get(name)) for name in FIGURES}
+    return TerminationMessage(code="Succeeded", receipt=True, result=stored, summary=summary)
+
+
+async def _patiently(portal: PortalClient, query: dict[str, str | int]) -> Candles:
+    for attempt in range(TRIES):
+        try:
+            return await portal.candles(query)
+        except PortalUnavailableError as exc:
+            log.warning("candles wait: %s", exc)
+            await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
+    return await portal.candles(query)
+
+
+async def _tell(portal: PortalClient, progress: Progress) -> None:
+    try:
+        await portal.progress(progress)
+    except PortalError as exc:
+        log.info("progress was not taken: %s", exc)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return "" if value is None else str(value)
+
+
+async def main() -> int:
+    """Run the process and return its exit code: 64 for a bad strategy, 65 for missing candles, 1 for what may pass."""
+    settings = RunnerSettings()
+    try:
+        words, code = await work(settings), EXIT_OK
+    except InvalidDocumentError as exc:
+        words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
+    except MissingCandlesError as exc:
+        words, code = TerminationMessage(code="DataMissing", message=str(exc), missing=exc.missing), EXIT_DATA_MISSING
+    except (CandleError, ValueError) as exc:
+        words, code = TerminationMessage(code="DataMissing", message=str(exc)), EXIT_DATA_MISSING
+    except (PortalError, ConfigurationError) as exc:
+        words, code = TerminationMessage(code="Failed", message=str(exc)), EXIT_FAILED
+    write_last_words(settings.termination_log, words)
+    log.info("%s", words.model_dump_json(by_alias=True))
+    return code
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    sys.exit(asyncio.run(main()))

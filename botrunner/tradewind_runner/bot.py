@@ -1,0 +1,177 @@
+"""`python -m tradewind_runner.bot`: the process of one bot.
+
+Starts under a new epoch, trades until it is told to stop, and leaves its last words where the operator reads them.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.validation import parse_document
+from tradewind_api.ledger import Stopped
+from tradewind_api.runner import (
+    EXIT_BAD_STRATEGY,
+    EXIT_FENCED,
+    EXIT_OK,
+    BotConfig,
+    StartAnswer,
+    StartRequest,
+    TerminationMessage,
+)
+from tradewind_runner import health
+from tradewind_runner.configuration import ConfigFile, ConfigurationError
+from tradewind_runner.exchange import Exchange, SymbolUnknownError
+from tradewind_runner.last_words import write_last_words
+from tradewind_runner.lean_ccxt import UnknownExchangeError
+from tradewind_runner.outbox import Outbox
+from tradewind_runner.paper_bot import PaperBot
+from tradewind_runner.portal import FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+from tradewind_runner.reporter import Reporter
+from tradewind_runner.settings import VERSION, RunnerSettings
+
+log = logging.getLogger("tradewind.runner")
+EXIT_FAILED = 1
+STALE_S, FLUSH_S = 120.0, 8.0
+RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode")
+
+
+class UpdateReady(Exception):  # noqa: N818 - a reason to end, not an error
+    """The configuration names another strategy: the next process starts with it."""
+
+
+class BotProcess:
+    """What main needs to tell probes and signals."""
+
+    def __init__(self, settings: RunnerSettings) -> None:
+        self.settings = settings
+        self.file = ConfigFile(settings.config, BotConfig)
+        self.bot: PaperBot | None = None
+        self.waiting_for = "starting"
+        self.stop = asyncio.Event()
+
+    def ready(self) -> str:
+        """Return an empty string, or why the bot is not ready."""
+        return self.bot.progress.problem if self.bot else self.waiting_for
+
+    def alive(self) -> bool:
+        """Return whether the loop goes round."""
+        return self.bot is None or time.monotonic() - self.bot.progress.went_round < STALE_S or not self.bot.progress.went_round
+
+    async def run(self) -> TerminationMessage:
+        """Run until told to stop; return the last words. Raises what main turns into exit codes."""
+        config = self.file.read()
+        parse_document(config.strategy)
+        exchange = Exchange(config.exchange)
+        try:
+            async with PortalClient(self.settings.portal_url, self.settings.token_file) as portal:
+                answer = await self._start(portal, config)
+                if answer is None:
+                    return TerminationMessage(code="Stopped", message="stopped before it started", receipt=True)
+                outbox = Outbox(self.settings.state_dir / f"outbox-{answer.epoch}.jsonl")
+                reporter = Reporter(portal, outbox, answer.epoch)
+                self.bot = PaperBot(config, exchange, reporter, answer)
+                health.LIVE.set(0)
+                return await self._trade(self.bot, reporter)
+        finally:
+            await exchange.close()
+
+    async def _start(self, portal: PortalClient, config: BotConfig) -> StartAnswer | None:
+        """Ask for an epoch until the portal gives one: a paper bot's truth is the ledger. None when told to stop meanwhile."""
+        request = StartRequest(generation=config.bot.generation, strategy_digest=config.strategy_digest, runner_version=VERSION)
+        pause = 0.3
+        while not self.stop.is_set():
+            try:
+                return await portal.start(request)
+            except (PortalUnavailableError, PortalRefusedError) as exc:
+                self.waiting_for = f"the portal does not answer: {exc}"
+                log.warning("%s", self.waiting_for)
+            try:
+                await asyncio.wait_for(self.stop.wait(), pause)
+            except TimeoutError:
+                pause = min(pause * 2, 5.0)
+        return None
+
+    async def _trade(self, bot: PaperBot, reporter: Reporter) -> TerminationMessage:
+        tasks = [
+            asyncio.create_task(bot.run()),
+            asyncio.create_task(reporter.run(bot.trading)),
+            asyncio.create_task(self._watch(bot, reporter)),
+            asyncio.create_task(self.stop.wait()),
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks[0].cancel()
+        tasks[2].cancel()
+        failure = next((task.exception() for task in done if task.exception()), None)
+        reason = "UpdateReady" if isinstance(failure, UpdateReady) else "Stopped"
+        if failure is not None and not isinstance(failure, UpdateReady):
+            tasks[1].cancel()
+            raise _innermost(failure)
+        if reason == "Stopped" and bot.config.stop_policy == "CancelOrdersAndClosePositions":
+            bot.close_positions("Stop")
+        bot.say(Stopped(reason=reason))
+        flushed = await reporter.flush(FLUSH_S)
+        tasks[1].cancel()
+        message = "" if flushed else f"{reporter.waiting} events were not handed to the portal"
+        return TerminationMessage(
+            code="UpdateReady" if reason == "UpdateReady" else "Stopped", message=message, receipt=flushed
+        )
+
+    async def _watch(self, bot: PaperBot, reporter: Reporter) -> None:
+        """Follow the configuration: most of it acts at once, another strategy when the bot is flat, or at once if so asked."""
+        pending: BotConfig | None = None
+        while True:
+            await asyncio.sleep(0.5)
+            if reporter.close_now:
+                bot.close_positions("CloseNow")
+            if self.file.changed():
+                try:
+                    fresh = self.file.read()
+                except ConfigurationError as exc:
+                    log.warning("%s", exc)
+                    continue
+                same = all(getattr(fresh, name) == getattr(bot.config, name) for name in RESTART_FIELDS)
+                pending = None if same else fresh
+                kept = {name: getattr(bot.config, name) for name in RESTART_FIELDS} | {"strategy": bot.config.strategy}
+                bot.config = fresh if same else fresh.model_copy(update=kept)
+                log.info("configuration of generation %s is in force", fresh.bot.generation)
+            if pending is not None and (bot.flat() or pending.update_when == "Immediate"):
+                raise UpdateReady
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+async def main() -> int:
+    """Run the process and return its exit code."""
+    process = BotProcess(RunnerSettings())
+    settings = process.settings
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, process.stop.set)
+    server = await health.serve(settings.metrics_port, alive=process.alive, ready=process.ready)
+    try:
+        words, code = await process.run(), EXIT_OK
+    except InvalidDocumentError as exc:
+        words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
+    except FencedError as exc:
+        words, code = TerminationMessage(code="Fenced", message=str(exc)), EXIT_FENCED
+    except (ConfigurationError, SymbolUnknownError, UnknownExchangeError) as exc:
+        words, code = TerminationMessage(code="Failed", message=str(exc)), EXIT_FAILED
+    except Exception as exc:
+        log.exception("the bot failed")
+        words, code = TerminationMessage(code="Failed", message=f"{type(exc).__name__}: {exc}"), EXIT_FAILED
+    finally:
+        await server.cleanup()
+    write_last_words(settings.termination_log, words)
+    log.info("%s", words.model_dump_json(by_alias=True))
+    return code
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,99 @@
+"""The market side of an exchange through ccxt: time, candles, market rules. Errors of ccxt end here."""
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from tradewind_api.runner import ExchangeConfig
+from tradewind_engine.candles import CandleError, Candles, check_candles
+from tradewind_runner.exchange_clock import ExchangeClock
+from tradewind_runner.lean_ccxt import exchange_class
+
+PAGE = 1000
+
+
+class ExchangeUnavailableError(Exception):
+    """The exchange did not answer, or not with what was asked. Retry with backoff."""
+
+
+class SymbolUnknownError(Exception):
+    """The exchange does not trade this symbol; the owner must change the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Rules of a symbol: smallest step of the amount, smallest order in quote; `active` while it is traded."""
+
+    symbol: str
+    amount_step: Decimal
+    min_notional: Decimal
+    active: bool
+
+
+class Exchange:
+    """One exchange, public data only."""
+
+    def __init__(self, config: ExchangeConfig) -> None:
+        self.clock = ExchangeClock(config.clock_speed)
+        options: dict[str, Any] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
+        settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True}
+        if config.endpoint is not None:
+            api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
+            settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}
+        self._ccxt = exchange_class(config.ccxt_id)(settings)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._ccxt.close()
+
+    async def connect(self, symbols: list[str]) -> dict[str, Market]:
+        """Return the rules of the symbols, after one look at the exchange's time."""
+        await self._call(self._ccxt.load_markets, True)
+        await self.sync_clock()
+        missing = [symbol for symbol in symbols if symbol not in self._ccxt.markets]
+        if missing:
+            raise SymbolUnknownError(f"the exchange does not trade {', '.join(missing)}")
+        return {symbol: _market(self._ccxt.markets[symbol]) for symbol in symbols}
+
+    async def sync_clock(self) -> None:
+        """Ask the exchange for its time."""
+        asked = time.monotonic()
+        answer = await self._call(self._ccxt.fetch_time)
+        self.clock.sync(float(answer), asked=asked, answered=time.monotonic())
+
+    async def candles(self, symbol: str, timeframe: str, *, since_ms: int, count: int) -> Candles:
+        """Return candles that open at `since_ms` or later, at most about `count`, the unfinished newest one among them."""
+        rows: list[list[float]] = []
+        since = since_ms
+        while len(rows) < count:
+            page = await self._call(self._ccxt.fetch_ohlcv, symbol, timeframe, since, min(PAGE, count - len(rows)))
+            rows.extend(row for row in page if not rows or row[0] > rows[-1][0])
+            if len(page) < min(PAGE, count) or not page:
+                break
+            since = int(page[-1][0]) + 1
+        if not rows:
+            return Candles(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))
+        try:
+            table = np.array(rows, dtype=np.float64)
+            candles = Candles(table[:, 0].astype(np.int64), *(np.ascontiguousarray(table[:, i]) for i in range(1, 6)))
+            check_candles(candles)
+        except (CandleError, ValueError, TypeError) as exc:
+            raise ExchangeUnavailableError(f"{symbol}: the exchange sent candles that cannot be: {exc}") from exc
+        return candles
+
+    async def _call(self, method: Any, *arguments: Any) -> Any:
+        from ccxt.base.errors import BaseError  # noqa: PLC0415 - only after the lean import
+
+        try:
+            return await method(*arguments)
+        except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError) as exc:
+            raise ExchangeUnavailableError(f"{type(exc).__name__}: {str(exc)[:300]}") from exc
+
+
+def _market(raw: dict[str, Any]) -> Market:
+    step = raw["precision"].get("amount") or 1e-8
+    least = (raw["limits"].get("cost") or {}).get("min") or 0
+    return Market(raw["symbol"], Decimal(repr(float(step))), Decimal(repr(float(least))), bool(raw.get("active", True)))

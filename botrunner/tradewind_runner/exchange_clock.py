@@ -1,0 +1,24 @@
+"""The exchange's time, from a few questions and a monotonic clock. The wall clock may jump; this one does not."""
+
+import time
+from collections.abc import Callable
+
+
+class ExchangeClock:
+    """`speed` is exchange seconds per wall second: 1 on a real exchange, more on a simulated one."""
+
+    def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._speed, self._monotonic = speed, monotonic
+        self._at, self._exchange_ms = 0.0, 0.0
+
+    def sync(self, exchange_ms: float, *, asked: float, answered: float) -> None:
+        """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed."""
+        self._at, self._exchange_ms = (asked + answered) / 2, exchange_ms
+
+    def now_ms(self) -> float:
+        """Return the exchange's time in ms."""
+        return self._exchange_ms + (self._monotonic() - self._at) * 1000.0 * self._speed
+
+    def wall_seconds_until(self, exchange_ms: float) -> float:
+        """Return how long to wait, on the wall, until the exchange's time is `exchange_ms`; 0 if it has passed."""
+        return max(0.0, (exchange_ms - self.now_ms()) / 1000.0 / self._speed)

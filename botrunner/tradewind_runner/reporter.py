@@ -1,0 +1,86 @@
+"""Sends the outbox to the portal: in order, at least once, until acknowledged. Keeps the lease alive."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from tradewind_api.ledger import LedgerEvent
+from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest
+from tradewind_runner.outbox import Outbox
+from tradewind_runner.portal import FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+
+log = logging.getLogger("tradewind.runner")
+HEARTBEAT_S, PAUSE_S, PAUSE_MOST_S = 15.0, 0.2, 5.0
+
+
+class Reporter:
+    """One per epoch. `kill` names the kill switches that are on; entries stop while there is one."""
+
+    def __init__(self, portal: PortalClient, outbox: Outbox, epoch: int) -> None:
+        self.kill: list[str] = []
+        self.close_now = False
+        self.acknowledged = 0
+        self._portal, self._outbox, self._epoch = portal, outbox, epoch
+        self._more = asyncio.Event()
+
+    def put(self, group: list[LedgerEvent]) -> None:
+        """Keep a group durably and have it sent."""
+        self._outbox.append(group)
+        self._more.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many events the portal has not acknowledged."""
+        return self._outbox.events
+
+    async def run(self, trading: Callable[[], tuple[bool, int]]) -> None:
+        """Send and renew for ever. Raises FencedError when a younger pod has taken over."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._send())
+            tasks.create_task(self._renew(trading))
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until all is acknowledged; return whether it is."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._outbox.events and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+        return not self._outbox.events
+
+    async def _send(self) -> None:
+        pause = PAUSE_S
+        while True:
+            if not self._outbox.events:
+                self._more.clear()
+                await self._more.wait()
+            try:
+                batch = EventBatch(epoch=self._epoch, events=self._outbox.batch(EVENTS_PER_BATCH))
+                answer = await self._portal.events(batch)
+            except FencedError:
+                raise
+            except (PortalUnavailableError, PortalRefusedError) as exc:
+                log.warning("events wait: %s", exc)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, PAUSE_MOST_S)
+                continue
+            pause = PAUSE_S
+            self.kill = list(answer.kill)
+            self.acknowledged = answer.acknowledged_seq
+            self._outbox.acknowledge(answer.acknowledged_seq)
+
+    async def _renew(self, trading: Callable[[], tuple[bool, int]]) -> None:
+        while True:
+            active, last_candle_ms = trading()
+            request = LeaseRequest(
+                epoch=self._epoch,
+                trading=active,
+                unacknowledged_events=self._outbox.events,
+                last_candle_ms=last_candle_ms or None,
+            )
+            try:
+                answer = await self._portal.lease(request)
+                self.kill, self.close_now = list(answer.kill), answer.close_now
+            except FencedError:
+                raise
+            except (PortalUnavailableError, PortalRefusedError) as exc:
+                log.warning("lease not renewed: %s", exc)
+            await asyncio.sleep(HEARTBEAT_S)

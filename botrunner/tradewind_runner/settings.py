@@ -1,0 +1,21 @@
+"""Settings of a runner's pod, from the environment: TRADEWIND_RUNNER_*."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+VERSION = "0.1.0"
+
+
+class RunnerSettings(BaseSettings):
+    """Where things are. What to do stands in the configuration file."""
+
+    model_config = SettingsConfigDict(env_prefix="TRADEWIND_RUNNER_", frozen=True)
+
+    portal_url: str = Field(default="http://127.0.0.1:8001", description="The runner side of the portal.")
+    config: Path = Field(default=Path("/etc/tradewind/bot.json"), description="What this pod is told.")
+    token_file: Path = Field(default=Path("/var/run/secrets/tradewind/token"), description="Proof of the pod's identity.")
+    state_dir: Path = Field(default=Path("/var/lib/tradewind"), description="Outbox; may be lost with the pod.")
+    metrics_port: int = Field(default=9090, description="Port of metrics and probes.")
+    termination_log: Path = Field(default=Path("/dev/termination-log"), description="Where the last words go.")
