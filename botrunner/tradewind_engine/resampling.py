@@ -32,7 +32,8 @@ def resample(candles: Candles, source: str, target: str) -> Candles:
 def merge(candles: Candles, length_ms: int) -> Candles:
     """Return one candle of `length_ms` for each stretch that has any, also where the first or last is not complete.
 
-    For callers that know that `candles`, at least one, are all there are from the opening of the first stretch to the end of the last.
+    For callers that know that `candles`, at least one, are all there are from the opening of the first stretch to the
+    end of the last.
     """
     bucket = candles.ts - candles.ts % length_ms
     starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))

@@ -26,6 +26,8 @@ def exchange_class(ccxt_id: str) -> Any:
         errors = importlib.import_module("ccxt.base.errors")
         for name in errors.__all__:
             setattr(sys.modules["ccxt"], name, getattr(errors, name))
+        # Its socket client asks the package itself for the base class.
+        sys.modules["ccxt"].Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
     try:
         module = importlib.import_module(f"ccxt.async_support.{ccxt_id}")
     except ModuleNotFoundError as exc:

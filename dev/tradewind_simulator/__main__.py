@@ -1,0 +1,85 @@
+"""`python -m tradewind_simulator`: the process."""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+
+from aiohttp import web
+from pydantic_settings import CliApp
+
+from tradewind_engine.candle_files import read_candle_file
+from tradewind_engine.candles import CandleError
+from tradewind_simulator import control
+from tradewind_simulator.clock import VirtualClock
+from tradewind_simulator.exchange import SimulatedExchange
+from tradewind_simulator.rest import Rest
+from tradewind_simulator.settings import SimulatorSettings
+
+log = logging.getLogger("tradewind.simulator")
+
+
+def build(settings: SimulatorSettings) -> SimulatedExchange:
+    """Return the exchange that the settings describe. Raises CandleError, ValueError."""
+    epoch = settings.epoch_ms or time.time() * 1000
+    exchange = SimulatedExchange(VirtualClock(epoch, settings.start_ms or epoch, settings.speed))
+    for name in settings.symbols:
+        exchange.list_seeded(name, settings.seed)
+    if settings.data is not None:
+        market = exchange.list_recorded(settings.symbol, read_candle_file(settings.data))
+        start = settings.start_ms or market.default_start_ms()
+        exchange.clock = VirtualClock(epoch, start, settings.speed)
+    control.restore(exchange, settings.state_dir)
+    return exchange
+
+
+async def run(settings: SimulatorSettings) -> int:
+    """Serve until told to stop."""
+    try:
+        exchange = build(settings)
+    except (CandleError, ValueError) as exc:
+        log.error("%s", exc)  # noqa: TRY400 - the message says it all
+        return 2
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runners = []
+    applications = (
+        (Rest(exchange).application(), settings.port),
+        (control.application(exchange, settings.state_dir), settings.control_port),
+    )
+    for app, port in applications:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, settings.host, port).start()
+        runners.append(runner)
+        log.info("listening on %s", runner.addresses)
+    await asyncio.gather(_announce_breaks(exchange, stop), stop.wait())
+    for runner in runners:
+        await runner.cleanup()
+    return 0
+
+
+async def _announce_breaks(exchange: SimulatedExchange, stop: asyncio.Event) -> None:
+    """Say it once when a recording ends."""
+    told: set[str] = set()
+    while not stop.is_set():
+        for name, listing in exchange.listings.items():
+            if name not in told and not exchange.trading(listing):
+                told.add(name)
+                log.warning("%s: the recording has ended, the market is on BREAK", listing.symbol.name)
+        try:
+            await asyncio.wait_for(stop.wait(), 1)
+        except TimeoutError:
+            continue
+
+
+def main() -> int:
+    """Read settings and run."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    return asyncio.run(run(CliApp.run(SimulatorSettings)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

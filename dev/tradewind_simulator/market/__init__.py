@@ -1,0 +1,1 @@
+"""Where candles come from: made from a seed, or recorded. Both answer the same two questions."""

@@ -1,0 +1,138 @@
+"""The exchange's REST interface, public part: ping, time, exchangeInfo, klines, prices. Errors as the exchange words them.
+
+Source: the exchange's public documentation of its spot REST API (general information, errors, market data).
+"""
+
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from tradewind_engine.candles import CandleError
+from tradewind_engine.timeframes import TIMEFRAME_MS
+from tradewind_simulator.exchange import Listing, SimulatedExchange
+from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+WEIGHT_LIMIT = 6000
+
+
+class DialectError(Exception):
+    """An error in the exchange's own form: HTTP status, code, message."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+class Rest:
+    """Handlers over one exchange."""
+
+    def __init__(self, exchange: SimulatedExchange) -> None:
+        self._exchange = exchange
+        self._weight: dict[str, tuple[int, int]] = {}
+
+    def application(self) -> web.Application:
+        """Return the web application."""
+        app = web.Application(client_max_size=1_000_000)
+        table: dict[str, tuple[Handler, int]] = {
+            "ping": (self.ping, 1),
+            "time": (self.time, 1),
+            "exchangeInfo": (self.exchange_info, 20),
+            "klines": (self.klines, 2),
+            "ticker/price": (self.price, 2),
+        }
+        for path, (handler, weight) in table.items():
+            app.router.add_get(f"/api/v3/{path}", self._guarded(handler, weight))
+        return app
+
+    async def ping(self, _: web.Request) -> web.Response:
+        """Answer that we are there."""
+        return answer({})
+
+    async def time(self, _: web.Request) -> web.Response:
+        """Answer virtual time."""
+        return answer({"serverTime": self._exchange.clock.now_ms()})
+
+    async def exchange_info(self, request: web.Request) -> web.Response:
+        """Answer rules and symbols; `symbol` asks for one."""
+        wanted = request.query.get("symbol")
+        listings = [self._listing(wanted)] if wanted else list(self._exchange.listings.values())
+        return answer(
+            {
+                "timezone": "UTC",
+                "serverTime": self._exchange.clock.now_ms(),
+                "rateLimits": [
+                    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT},
+                ],
+                "exchangeFilters": [],
+                "symbols": [listing.symbol.info(trading=self._exchange.trading(listing)) for listing in listings],
+            }
+        )
+
+    async def klines(self, request: web.Request) -> web.Response:
+        """Answer candles, the one in progress last."""
+        listing, query = self._listing(request.query.get("symbol")), request.query
+        interval = query.get("interval", "")
+        if not interval:
+            raise DialectError(-1102, "Mandatory parameter 'interval' was not sent, was empty/null, or malformed.")
+        if interval not in TIMEFRAME_MS or TIMEFRAME_MS[interval] % listing.source.step_ms:
+            raise DialectError(-1120, "Invalid interval.")
+        limit = _number(query.get("limit"), "limit") or DEFAULT
+        candles = klines(
+            listing.source,
+            interval,
+            now_ms=self._exchange.clock.now_ms(),
+            start_ms=_number(query.get("startTime"), "startTime"),
+            end_ms=_number(query.get("endTime"), "endTime"),
+            limit=max(1, min(limit, MOST)),
+        )
+        return answer(rows(candles, interval))
+
+    async def price(self, request: web.Request) -> web.Response:
+        """Answer the price of a symbol now."""
+        listing, now = self._listing(request.query.get("symbol")), self._exchange.clock.now_ms()
+        step = listing.source.step_ms
+        candles = listing.source.candles(now - 1000 * step, now + 1, now)
+        price = float(candles.close[-1]) if len(candles) else 0.0
+        return answer({"symbol": listing.symbol.id, "price": f"{price:.8f}"})
+
+    def _listing(self, name: str | None) -> Listing:
+        if not name:
+            raise DialectError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        if name not in self._exchange.listings:
+            raise DialectError(-1121, "Invalid symbol.")
+        return self._exchange.listings[name]
+
+    def _guarded(self, handler: Handler, weight: int) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                response = await handler(request)
+            except DialectError as exc:
+                response = answer({"code": exc.code, "msg": exc.message}, exc.status)
+            except CandleError as exc:
+                response = answer({"code": -1100, "msg": str(exc)}, 400)
+            response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._used(request.remote or "", weight))
+            return response
+
+        return handle
+
+    def _used(self, address: str, weight: int) -> int:
+        minute = self._exchange.clock.now_ms() // 60_000
+        before = self._weight.get(address, (minute, 0))
+        used = (before[1] if before[0] == minute else 0) + weight
+        self._weight[address] = (minute, used)
+        return used
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+def _number(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > 15:
+        raise DialectError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
+    return int(text)
