@@ -93,7 +93,8 @@ def _start(layout: Layout, wanted: Options, api_port: int) -> None:
     if running:
         os.kill(running, signal.SIGKILL)
     make_certificates(layout)
-    write_kubeconfigs(layout, choose_ports(layout, api_port).api)
+    chosen = choose_ports(layout, api_port, running=bool(teardown.marked_processes(layout)))
+    write_kubeconfigs(layout, chosen.api)
     write_options(layout.state, wanted)
     if layout.node:
         machine.remember()
@@ -147,13 +148,16 @@ def _exists(api: Api, path: str) -> bool:
 
 
 def _wait(what: str, test: Callable[[], bool], layout: Layout, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     reason = ""
-    while time.monotonic() < deadline:
+    while time.monotonic() - began < seconds:
         try:
             if test():
                 return
         except (ApiError, OSError) as exc:
             reason = str(exc)
+        if time.monotonic() - began > 2 and supervisor_pid(layout) is None:
+            last = (layout.state / "log/supervisor.log").read_text().strip().rpartition("\n")[2]
+            raise ClusterError(f"the supervisor ended: {last}")
         time.sleep(0.1)
     raise ClusterError(f"{what} did not come up in {seconds:.0f} s ({reason or 'no answer'}): see {layout.state}/log")

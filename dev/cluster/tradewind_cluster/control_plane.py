@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from tradewind_cluster.binaries import binary
 from tradewind_cluster.layout import SERVICE_RANGE, Layout
-from tradewind_cluster.preflight import check_port
+from tradewind_cluster.preflight import check_port, is_free
 
 PORTS_FILE = "ports.json"
 
@@ -27,13 +27,18 @@ def ports(layout: Layout) -> Ports:
     return Ports() if layout.node else Ports(**json.loads((layout.state / PORTS_FILE).read_text()))
 
 
-def choose_ports(layout: Layout, api: int = 0) -> Ports:
-    """Return the cluster's ports: those of its last start, else free ones, the API server's as asked for (0: any)."""
+def choose_ports(layout: Layout, api: int = 0, *, running: bool = False) -> Ports:
+    """Return the cluster's ports: those of its last start, unless others took them since.
+
+    The API server's is `api`, any where that is 0. `running` says that what listens on the old ports is the cluster itself.
+    """
     if layout.node:
         return Ports()
     file = layout.state / PORTS_FILE
-    if file.exists() and api in {0, ports(layout).api}:
-        return ports(layout)
+    if file.exists():
+        before = ports(layout)
+        if api in {0, before.api} and (running or all(map(is_free, asdict(before).values()))):
+            return before
     if api:
         check_port(api)
     sockets = [socket.create_server(("127.0.0.1", port)) for port in (api, 0, 0, 0, 0)]

@@ -1,5 +1,6 @@
 """The node's network namespace, and the pair of interfaces that joins it to the machine."""
 
+import socket
 import subprocess
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def ensure_network(layout: Layout) -> None:
     if not Path(f"/run/netns/{name}").exists():
         run("ip", "netns", "add", name)
     run("ip", "-n", name, "link", "set", "lo", "up")
-    if not Path(f"/sys/class/net/{host}").exists():
+    if not has_link(host):
         run("ip", "link", "add", host, "type", "veth", "peer", "name", node, "netns", name)
     run("ip", "link", "set", host, "alias", layout.name)
     run("ip", "addr", "replace", f"{layout.host_address}/30", "dev", host)
@@ -41,7 +42,15 @@ def ensure_network(layout: Layout) -> None:
 
 def is_joined(layout: Layout) -> bool:
     """Return whether namespace and interface are there, without starting a process."""
-    return Path(f"/run/netns/{layout.namespace}").exists() and Path(f"/sys/class/net/{layout.host_link}").exists()
+    return Path(f"/run/netns/{layout.namespace}").exists() and has_link(layout.host_link)
+
+
+def has_link(name: str) -> bool:
+    """Return whether this network namespace has the interface; /sys may show another's."""
+    try:
+        return bool(socket.if_nametoindex(name))
+    except OSError:
+        return False
 
 
 def remove_network(layout: Layout) -> None:

@@ -1,5 +1,6 @@
 """What the machine must have before a cluster is started; each refusal says what to do."""
 
+import json
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from tradewind_cluster import binaries
 from tradewind_cluster.layout import ClusterError, Layout, cache_home
+from tradewind_cluster.network import run
 
 # Debian package by the command that shows it is there, and what it is for.
 NODE_PACKAGES = {
@@ -86,10 +88,17 @@ def check_node(layout: Layout) -> None:
 
 def check_port(port: int) -> None:
     """Raise ClusterError where `port` of 127.0.0.1 is in use."""
+    if not is_free(port):
+        raise ClusterError(f"port {port} of 127.0.0.1 is taken: stop what uses it, or choose another port")
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody listens on `port` of 127.0.0.1."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
-        raise ClusterError(f"port {port} of 127.0.0.1 is taken: stop what uses it, or choose another port") from None
+        return False
+    return True
 
 
 def install_packages(
@@ -129,14 +138,11 @@ def _check_kernel(layout: Layout) -> None:
 
 def _check_addresses(layout: Layout) -> None:
     """Raise ClusterError where the link's addresses are in use by something else of the machine."""
-    link = Path(f"/sys/class/net/{layout.host_link}")
-    if link.exists() and (link / "ifalias").read_text().strip() not in {"", layout.name}:
-        other = (link / "ifalias").read_text().strip()
+    shown = run("ip", "-json", "link", "show", layout.host_link, check=False)
+    other = json.loads(shown)[0].get("ifalias", layout.name) if shown.strip() else layout.name
+    if other != layout.name:
         raise ClusterError(f"the cluster {other!r} has the same addresses as {layout.name!r}: choose another name")
-    done = subprocess.run(
-        ["ip", "-4", "-o", "route", "show", "to", "match", layout.address], capture_output=True, text=True, check=True
-    )
-    for line in done.stdout.splitlines():
+    for line in run("ip", "-4", "-o", "route", "show", "to", "match", layout.address).splitlines():
         words = line.split()
         if words[0] != "default" and layout.host_link not in words:
             raise ClusterError(

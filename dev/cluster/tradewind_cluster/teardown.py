@@ -1,5 +1,6 @@
 """Taking a cluster away so that nothing of it is left: processes, mounts, interfaces, control groups, files."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -62,7 +63,7 @@ def tear_down(layout: Layout, *, keep: bool) -> None:
         remove_network(layout)
         _remove_cgroups(layout)
         machine.put_back()
-    if keep:
+    if keep and (layout.state / "cluster.json").exists():
         return
     left = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if f" {layout.state}/" in line]
     if left:
@@ -70,6 +71,8 @@ def tear_down(layout: Layout, *, keep: bool) -> None:
     shutil.rmtree(layout.state, ignore_errors=True)
     if layout.state.exists():
         raise ClusterError(f"{layout.state} could not be removed")
+    with contextlib.suppress(OSError):  # not empty: other clusters live there
+        layout.state.parent.rmdir()
 
 
 def _remove_cgroups(layout: Layout) -> None:
