@@ -32,7 +32,6 @@ def outputs() -> dict[Path, str]:
         )
     plans = "---\n".join(_yaml(plan) for plan in shipped_plans())
     files[Path("crds/plans.yaml")] = HEADER + plans
-    files[Path("charts/tradewind/files/plans.yaml")] = HEADER + plans
     files[Path("docs/reference/resources.md")] = resources_page()
     files[Path("docs/reference/operations.md")] = operations_page()
     return files

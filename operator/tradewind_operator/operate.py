@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tradewind_api.plan import SHIPPED_PLANS
+from tradewind_api.resources import API_VERSION
 from tradewind_kube.client import KubeClient
 from tradewind_kube.errors import ConflictError, KubeError, NotFoundError, RefusedError
 from tradewind_kube.reflector import Reflector, key_of
@@ -55,6 +57,7 @@ class Operator:
             for reflector in self._reflectors.values():
                 tasks.create_task(reflector.run())
             await self._barrier()
+            await self._ship_plans()
             tasks.create_task(self.queue.run(self._settings.workers))
             tasks.create_task(self._sweep())
             tasks.create_task(self._measure())
@@ -137,6 +140,19 @@ class Operator:
             if time.monotonic() > deadline:
                 raise TimeoutError("kopf did not tell of all resources within a minute")
             await asyncio.sleep(0.3)
+
+    async def _ship_plans(self) -> None:
+        """Make the shipped plans in a cluster that has none; from then on they are the administrators'."""
+        if self.world.ours["plans"]:
+            return
+        for name, spec in SHIPPED_PLANS.items():
+            body = {
+                "apiVersion": API_VERSION,
+                "kind": "Plan",
+                "metadata": {"name": name},
+                "spec": spec.model_dump(mode="json", by_alias=True),
+            }
+            self.seen("plans", None, await self._client.create(OURS["plans"], body))
 
     async def _sweep(self) -> None:
         """Now and then look at everything: a watch that lost something is found out, a drift that nobody told of repaired."""
