@@ -53,6 +53,8 @@ def main(state: Path) -> None:
         policies.close_at_first(where)
     for daemon in wanted:
         daemon.adopt()
+    for record in set((state / "run").glob("*.json")) - {daemon.record for daemon in wanted}:
+        Daemon(record.stem, [], where).kill()  # asked for earlier, no longer
     while True:
         if where.node:
             if not is_joined(where):

@@ -19,9 +19,9 @@ OWNER = "owner.json"
 
 
 @contextlib.contextmanager
-def control_plane(*, say: Callable[[str], None] = print) -> Iterator[Layout]:
+def control_plane(*, with_kwok: bool = False, say: Callable[[str], None] = print) -> Iterator[Layout]:
     """Run etcd, API server, controller manager and scheduler on free ports of 127.0.0.1; needs no root."""
-    with _temporary(f"{PREFIX}control-{os.getpid()}", node=False, say=say) as where:
+    with _temporary(f"{PREFIX}control-{os.getpid()}", node=False, with_kwok=with_kwok, say=say) as where:
         yield where
 
 
@@ -56,14 +56,14 @@ def take_away_orphans() -> list[str]:
 
 
 @contextlib.contextmanager
-def _temporary(name: str, *, node: bool, say: Callable[[str], None]) -> Iterator[Layout]:
+def _temporary(name: str, *, node: bool, with_kwok: bool = False, say: Callable[[str], None]) -> Iterator[Layout]:
     for orphan in take_away_orphans():
         say(f"took away {orphan}, which a killed run had left")
     where = layout(name, node=node)
     where.state.mkdir(parents=True, exist_ok=True)
     _write_owner(where.state / OWNER, node=node)
     try:
-        cluster.up(where, say)
+        cluster.up(where, say, with_kwok=with_kwok)
         yield where
     finally:
         cluster.down(where)
