@@ -14,7 +14,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradewind_portal import measures
-from tradewind_portal.problems import Problem, answer
+from tradewind_portal.problems import MEDIA_TYPE, Problem, answer, internal_error
 
 log = logging.getLogger("tradewind.portal")
 REQUEST_ID = re.compile(rb"^[0-9A-Za-z-]{8,64}$")
@@ -44,16 +44,27 @@ class Edge:
             return
         state = scope.setdefault("state", {})
         state["request_id"] = _request_id(scope)
-        begun, status = perf_counter(), 0
+        begun, status, replaced = perf_counter(), 0, False
+
+        async def send_headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_headers(scope, message)]
+            await send(message)
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, replaced
+            if replaced:
+                return
             if message["type"] == "http.response.start":
+                if message["status"] == 413 and not _is_problem(message):
+                    replaced, status = True, 413
+                    problem = Problem(413, "TooLarge", "the body is larger than this operation accepts")
+                    await answer(problem, state["request_id"])(scope, receive, send_headed)
+                    return
                 if self._before_answer is not None:
                     await self._before_answer(scope, message["status"])
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), *_headers(scope, message)]
-            await send(message)
+            await send_headed(message)
 
         measures.IN_FLIGHT.inc()
         try:
@@ -62,11 +73,11 @@ class Edge:
             raise
         except Exception:
             log.exception("request failed", extra={"fields": {"requestId": state["request_id"], "route": _route(scope)}})
-            if status:
-                raise
-            status = 500
-            problem = Problem(500, "Internal", "something broke here; the request id is in our log")
-            await answer(problem, state["request_id"])(scope, receive, send)
+            if status and status != 500:
+                raise  # part of another answer has left: the connection must break
+            if not status:
+                status = 500
+                await answer(internal_error(), state["request_id"])(scope, receive, send_headed)
         finally:
             measures.IN_FLIGHT.dec()
             _account(scope, status, perf_counter() - begun)
@@ -77,6 +88,10 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and REQUEST_ID.match(value):
             return str(value.decode("ascii"))
     return uuid.uuid4().hex
+
+
+def _is_problem(message: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(MEDIA_TYPE.encode()) for name, value in message.get("headers", []))
 
 
 def _headers(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:

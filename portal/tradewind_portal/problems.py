@@ -79,6 +79,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(StoreBusyError, _busy)
     app.add_exception_handler(StoreTimeoutError, _slow)
+    app.add_exception_handler(Exception, _broken)
 
 
 def _id(request: Request) -> str:
@@ -122,6 +123,15 @@ def _busy(request: Request, _exc: Exception) -> Response:
 
 def _slow(request: Request, exc: Exception) -> Response:
     return _problem(request, Problem(503, "TooSlow", f"{exc}; ask for less", headers={"Retry-After": "5"}))
+
+
+def _broken(request: Request, _exc: Exception) -> Response:
+    return _problem(request, internal_error())
+
+
+def internal_error() -> Problem:
+    """Return the answer to what should not have happened; the cause is in the log only."""
+    return Problem(500, "Internal", "something broke here; the log has it under the request id")
 
 
 def field_error(error: Mapping[str, Any]) -> FieldError:

@@ -13,6 +13,7 @@ from tradewind_portal.wire import Page
 
 router = APIRouter(prefix="/api/v1/candles", tags=["candles"])
 MEDIA_TYPES = ("text/csv", "application/vnd.apache.parquet", "application/octet-stream")
+UNLIMITED = 2**50  # the service counts, by a setting
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="dataDigest of an import.")]
 FILE_BODY = {
     "requestBody": {
@@ -22,7 +23,7 @@ FILE_BODY = {
 }
 
 
-@router.put("", openapi_extra=FILE_BODY)
+@router.put("", openapi_extra=FILE_BODY, max_body_size=UNLIMITED)
 async def import_candles(
     request: Request,
     services: ServicesIn,

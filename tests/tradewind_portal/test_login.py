@@ -1,0 +1,153 @@
+"""Logging in, staying so, and being thrown out."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+from portal_double import ADMIN_PASSWORD, Running
+
+from tradewind_portal.audit.trail import Trail
+from tradewind_portal.auth.access_token import AccessTokens
+from tradewind_portal.auth.passwords import Passwords
+from tradewind_portal.auth.service import Auth
+from tradewind_portal.cluster.port import Kind
+from tradewind_portal.store import Store
+
+
+def cookies(answer: httpx2.Response) -> dict[str, str]:
+    return dict(header.partition(";")[0].split("=", 1) for header in answer.headers.get_list("set-cookie"))
+
+
+async def test_cookies_are_out_of_reach_of_scripts_and_other_sites(portal: Running):
+    """HttpOnly, Secure, SameSite=Strict, bound to the host by the __Host- prefix."""
+    answer = await portal.public.post("/api/v1/auth/login", json={"user": "admin", "password": ADMIN_PASSWORD})
+    access, refresh = answer.headers.get_list("set-cookie")
+    assert access.startswith("__Host-tradewind=")
+    assert refresh.startswith("__Secure-tradewind-refresh=")
+    for header in (access, refresh):
+        assert {"HttpOnly", "Secure", "SameSite=strict"} <= {part.strip() for part in header.split(";")}
+    assert "Path=/;" in access
+    assert "Path=/api/v1/auth;" in refresh
+
+
+@pytest.mark.parametrize(
+    ("user", "password"), [("admin", "wrong"), ("nobody", ADMIN_PASSWORD), ("admin", ADMIN_PASSWORD + " ")]
+)
+async def test_a_refusal_does_not_say_what_was_wrong(portal: Running, user: str, password: str):
+    """Unknown user and wrong password read the same."""
+    answer = await portal.public.post("/api/v1/auth/login", json={"user": user, "password": password})
+    assert (401, "LoginFailed", "user or password is wrong") == (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["detail"],
+    )
+
+
+async def test_a_session_says_who_it_is(portal: Running, alice: dict[str, str]):
+    """Name, role and tenants; nothing else."""
+    answer = await portal.public.get("/api/v1/auth/session", headers=alice)
+    assert {
+        "user": "acme-owner",
+        "platformRole": None,
+        "tenants": [{"name": "acme", "role": "owner"}],
+        "via": "session",
+        "scopes": ["admin", "read", "trade"],
+    } == answer.json()
+
+
+async def test_logout_ends_the_session_at_once(portal: Running, alice: dict[str, str]):
+    """The same, still unexpired, token is refused by the next request."""
+    assert 204 == (await portal.public.post("/api/v1/auth/logout", headers=alice)).status_code
+    assert 401 == (await portal.public.get("/api/v1/auth/session", headers=alice)).status_code
+
+
+async def test_a_refresh_token_works_once_and_its_second_use_ends_the_family(portal: Running, monkeypatch: pytest.MonkeyPatch):
+    """Two holders of one token: both are out."""
+    login = await portal.public.post("/api/v1/auth/login", json={"user": "admin", "password": ADMIN_PASSWORD})
+    first = cookies(login)["__Secure-tradewind-refresh"]
+
+    async def refresh(ticket: str) -> httpx2.Response:
+        return await portal.public.post("/api/v1/auth/refresh", headers={"Cookie": f"__Secure-tradewind-refresh={ticket}"})
+
+    second = cookies(await refresh(first))["__Secure-tradewind-refresh"]
+    assert 200 == (await refresh(first)).status_code, "an answer may be lost: the one before works for ten seconds"
+    monkeypatch.setattr("tradewind_portal.auth.service.GRACE_MS", -1)
+    third = cookies(await refresh(second))
+    assert {} == third, "the repeated first made `second` the one before, which is too old now"
+    access = cookies(login)["__Host-tradewind"]
+    assert (
+        401 == (await portal.public.get("/api/v1/auth/session", headers={"Cookie": f"__Host-tradewind={access}"})).status_code
+    )
+
+
+async def test_two_credentials_in_one_request_are_refused(portal: Running, alice: dict[str, str]):
+    """Which one counts must not be a matter of taste."""
+    token = await portal.token(alice)
+    answer = await portal.public.get("/api/v1/bots", headers={**alice, **token})
+    assert (400, "TwoCredentials") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Tradewind-Request": ""}, None),
+        ({"Sec-Fetch-Site": "cross-site"}, "CrossSite"),
+        ({"Sec-Fetch-Site": "same-site"}, "CrossSite"),
+        ({"Origin": "https://evil.example"}, "CrossSite"),
+        ({"Sec-Fetch-Site": "same-origin"}, None),
+    ],
+)
+async def test_another_site_cannot_change_anything_with_our_cookie(
+    portal: Running, alice: dict[str, str], headers: dict[str, str], code: str | None
+):
+    """Cookies travel by themselves, so a change needs proof that the page is ours."""
+    answer = await portal.public.post("/api/v1/tokens", json={"name": "x"}, headers={**alice, **headers})
+    assert (code or 201) == (answer.json().get("code") if code else answer.status_code)
+
+
+async def test_a_change_by_cookie_needs_the_guard_header(portal: Running, alice: dict[str, str]):
+    """A form of another site cannot send it."""
+    answer = await portal.public.post("/api/v1/tokens", json={"name": "x"}, headers={"Cookie": alice["Cookie"]})
+    assert (403, "GuardMissing") == (answer.status_code, answer.json()["code"])
+
+
+async def test_logins_of_one_address_are_limited_before_a_password_is_looked_at(portal: Running):
+    """The third of three with a limit of two is refused, also with the right password."""
+    object.__setattr__(portal.services.settings, "login_attempts_per_minute", 2)
+    for _ in range(2):
+        await portal.public.post("/api/v1/auth/login", json={"user": "admin", "password": "wrong"})
+    answer = await portal.public.post("/api/v1/auth/login", json={"user": "admin", "password": ADMIN_PASSWORD})
+    assert (429, "TooManyRequests") == (answer.status_code, answer.json()["code"])
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert '"login";q=2;w=60' == answer.headers["RateLimit-Policy"]
+
+
+async def test_requests_are_limited_by_plan(portal: Running, alice: dict[str, str]):
+    """The plan's number is in the headers, and the one above it is refused."""
+    plan = portal.cluster.cached(Kind.PLAN, "pro")
+    assert plan is not None
+    plan["spec"]["limits"]["requestsPerMinute"] = 3
+    token = await portal.token(alice)
+    answers = [await portal.public.get("/api/v1/tokens", headers=token) for _ in range(4)]
+    assert [200, 200, 429, 429] == [answer.status_code for answer in answers]
+    assert ['"plan";q=3;w=60'] * 4 == [answer.headers["RateLimit-Policy"] for answer in answers]
+
+
+async def test_the_first_administrator_is_made_once(portal: Running):
+    """A second start with another password changes nothing."""
+    assert await portal.services.auth.ensure_admin("admin", "another-password") is None
+    assert await portal.log_in()
+
+
+async def test_an_administrator_without_a_given_password_gets_one(tmp_path: Path):
+    """Run by hand, the password is made, long, and works."""
+    store = Store(tmp_path)
+    store.start()
+    passwords = Passwords()
+    auth = Auth(store, passwords, AccessTokens({}))
+    made = await auth.ensure_admin("admin", None)
+    assert made is not None
+    assert 27 == len(made)
+    assert "admin" == (await auth.login("admin", made, Trail())).subject.name
+    passwords.close()
+    await store.close()
