@@ -85,7 +85,7 @@ def base_image(say: Callable[[str], None]) -> str:
     ):
         return tag
     say("making the base image of all images: Debian with Python (once)")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=cache_home()) as folder:  # not /tmp, which may be mounted without devices
         root = Path(folder) / "root"
         command = ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, str(root), *_mirror()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
