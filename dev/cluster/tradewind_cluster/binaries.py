@@ -7,13 +7,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind_cluster.layout import ClusterError, cache_home
+from tradewind_cluster.lock import exclusive
 
 MODULES = Path(__file__).parent.parent / "modules"
 KUBERNETES_VERSION = "v1.36.3"
@@ -101,13 +102,16 @@ def missing(which: str) -> list[Module]:
 def build(which: str, say: Callable[[str], None]) -> None:
     """Build what is missing of a set. Raises ClusterError if Go is missing, too old, or fails."""
     todo = missing(which)
-    if todo:
-        check_go()
+    if not todo:
+        return
+    check_go()
+    say(f"building {', '.join(module.folder for module in todo)} from source (once; Go's caches grow to about 5 GB)")
     for module in todo:
-        for name, package in module.packages.items():
-            target = folder(module) / name
-            if not target.exists():
-                _build(module, package, target, say)
+        with exclusive(folder(module)):  # another `up` may build the same at this moment
+            for name, package in module.packages.items():
+                target = folder(module) / name
+                if not target.exists():
+                    _build(module, package, target, say)
 
 
 def check_go() -> None:
@@ -124,23 +128,29 @@ def check_go() -> None:
 
 def _build(module: Module, package: str, target: Path, say: Callable[[str], None]) -> None:
     start = time.monotonic()
-    target.parent.mkdir(parents=True, exist_ok=True)
     half_done = target.with_suffix(f".{os.getpid()}")
     command = ["go", "build", "-trimpath", "-ldflags", LDFLAGS, "-o", str(half_done)]
     command += ["-tags", module.tags] if module.tags else []
     env = os.environ | {"CGO_ENABLED": "1" if module.cgo else "0", "GOFLAGS": "-buildvcs=false"}
-    say(f"building {target.name} (once; Go's caches grow to about 5 GB)")
-    done = subprocess.run(
-        [*command, package],
-        cwd=MODULES / module.folder,
-        env=env,
-        stdout=sys.stderr,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        half_done.unlink(missing_ok=True)
-        raise ClusterError(f"building {target.name} failed:\n{done.stderr[-2000:]}")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen([*command, package], cwd=MODULES / module.folder, env=env, stdout=output, stderr=output)
+        try:
+            while _runs(process):
+                say(f"still building {target.name} ({time.monotonic() - start:.0f} s)")
+        finally:
+            process.kill()
+        if process.returncode:
+            half_done.unlink(missing_ok=True)
+            output.seek(0)
+            raise ClusterError(f"building {target.name} failed:\n{output.read()[-2000:]}")
     half_done.rename(target)
     say(f"built {target.name} in {time.monotonic() - start:.0f} s")
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether the process still runs after a quarter of a minute."""
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        return True
+    return False

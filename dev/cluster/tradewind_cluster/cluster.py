@@ -160,4 +160,7 @@ def _wait(what: str, test: Callable[[], bool], layout: Layout, seconds: float) -
             last = (layout.state / "log/supervisor.log").read_text().strip().rpartition("\n")[2]
             raise ClusterError(f"the supervisor ended: {last}")
         time.sleep(0.1)
-    raise ClusterError(f"{what} did not come up in {seconds:.0f} s ({reason or 'no answer'}): see {layout.state}/log")
+    raise ClusterError(
+        f"{what} did not come up in {seconds:.0f} s ({reason or 'no answer'}): see {layout.state}/log; "
+        "if it stays so, `down` and `up` begin anew"
+    )
