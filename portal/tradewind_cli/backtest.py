@@ -70,6 +70,40 @@ def run(
     )
 
 
+@app.command("ls")
+def ls(output: Output = Format.TABLE) -> None:
+    """List the backtests in the cluster."""
+    from tradewind_cli.client import ApiError, Client  # noqa: PLC0415 - needs the network half
+    from tradewind_cli.output import print_rows  # noqa: PLC0415
+    from tradewind_cli.profile import load_profile  # noqa: PLC0415
+
+    try:
+        items = Client(load_profile()).all_items("/backtests")
+    except ApiError as exc:
+        fail(str(exc))
+    rows = [{"name": item["metadata"]["name"], **item["status"].get("figures", {}), **item["status"]} for item in items]
+    columns = ("name", "summary", "totalReturn", "maxDrawdown", "trades", "completionTime")
+    print_rows(rows if output is Format.TABLE else items, columns, output)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="name of the Backtest")],
+    *,
+    full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Print the report of a backtest in the cluster, waiting for it."""
+    from tradewind_cli.client import ApiError, Client  # noqa: PLC0415 - needs the network half
+    from tradewind_cli.cluster_backtest import wait  # noqa: PLC0415
+    from tradewind_cli.profile import load_profile  # noqa: PLC0415
+
+    try:
+        print_report(wait(Client(load_profile()), name), output, full=full)
+    except ApiError as exc:
+        fail(str(exc))
+
+
 def _run_here(
     strategy: str, data: Path, names: tuple[str, str, str], money: tuple[float, float, float], parameters: dict[str, float]
 ) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 {{- define "tradewind.image" -}}
-{{ .root.Values.images.registry }}/tradewind-{{ .name }}:{{ .root.Values.images.tag | default .root.Chart.AppVersion }}
+{{ .root.Values.images.registry }}/tradewind-{{ .name }}:{{ index .root.Values.images.tags .name | default .root.Values.images.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
 {{- define "tradewind.labels" -}}

@@ -1,0 +1,98 @@
+"""A backtest in the cluster: a Backtest resource, made through the portal, watched until its report is there."""
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.resolve import TEMPLATES, read_document
+from tradewind_cli.client import ApiError, Client
+from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
+from tradewind_cli.profile import load_profile
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRun:
+    """What a person asked for."""
+
+    strategy: str
+    exchange: str
+    symbol: str
+    timeframe: str
+    from_: str
+    to: str
+    fee_bps: float
+    slippage_bps: float
+    capital: float
+    name: str
+
+
+def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
+    """Return the Backtest that a run means, ending the program where something is missing or the strategy is wrong."""
+    missing = [
+        f"--{name}" for name in ("exchange", "symbol", "from", "to") if not getattr(run, "from_" if name == "from" else name)
+    ]
+    if missing:
+        fail(f"in the cluster {', '.join(missing)} must be given; or give --data to run here", code=EXIT_USAGE)
+    try:
+        strategy: dict[str, Any] = {"template": run.strategy}
+        if run.strategy not in TEMPLATES:
+            with open(run.strategy, errors="replace") as file:  # noqa: PTH123
+                strategy = {"document": read_document(file.read()).to_json()}
+    except OSError as exc:
+        fail(f"cannot read the strategy {run.strategy}: {exc.strerror}", code=EXIT_USAGE)
+    except InvalidDocumentError as exc:
+        fail("the strategy cannot run\n" + "\n".join(f"  {error}" for error in exc.errors), code=EXIT_BAD_STRATEGY)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    quote = run.symbol.partition("/")[2]
+    dataset = {"exchange": run.exchange, "symbols": [run.symbol], "from": run.from_, "to": run.to}
+    return {
+        "metadata": {"name": run.name or f"run-{stamp}"},
+        "spec": {
+            "strategy": strategy,
+            "parameters": parameters,
+            "dataset": dataset | ({"timeframe": run.timeframe} if run.timeframe else {}),
+            "capital": {"currency": quote, "amount": f"{run.capital:.8f}".rstrip("0").rstrip(".")},
+            "fees": {"makerBps": run.fee_bps, "takerBps": run.fee_bps, "slippageBps": run.slippage_bps},
+        },
+    }
+
+
+def submit(run: ClusterRun, parameters: dict[str, float], *, watch: bool, output: Format) -> dict[str, Any] | None:
+    """Make the Backtest; with `watch` wait for it and return its report, else print where to look."""
+    client = Client(load_profile())
+    try:
+        made = client.call("POST", "/backtests", resource(run, parameters))
+        name = made["metadata"]["name"]
+        if not watch:
+            rows = [{"name": name, "summary": made["status"].get("summary") or "Queued"}]
+            print_rows(rows, ("name", "summary"), output)
+            return None
+        return wait(client, name)
+    except ApiError as exc:
+        fail(str(exc))
+
+
+def wait(client: Client, name: str) -> dict[str, Any]:
+    """Return the report of a backtest when it is there; ends the program where the backtest fails. Raises ApiError."""
+    told = ""
+    while True:
+        backtest = client.call("GET", f"/backtests/{name}")
+        summary = backtest["status"].get("summary") or "Queued"
+        progress = (backtest.get("progress") or {}).get("message", "")
+        line = f"{name}: {summary} {progress}".rstrip()
+        if line != told:
+            sys.stderr.write(line + "\n")
+            told = line
+        if summary == "Failed":
+            why: dict[str, str] = next((c for c in backtest["status"].get("conditions", []) if c["type"] == "Succeeded"), {})
+            code = {"DataMissing": EXIT_BAD_DATA, "UserError": EXIT_BAD_STRATEGY}.get(why.get("reason", ""), 1)
+            fail(f"{why.get('reason', 'Failed')}: {why.get('message', '')}", code=code)
+        if summary == "Succeeded":
+            report: dict[str, Any] = client.call("GET", f"/backtests/{name}/report")
+            return report
+        time.sleep(POLL_S)
