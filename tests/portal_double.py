@@ -2,6 +2,7 @@
 
 Only the API server is stood in for; tests/cluster has the real one.
 """
+# ruff: noqa: ARG002 - the double answers every call of the port, and needs less to do so
 
 import asyncio
 import copy
@@ -20,6 +21,7 @@ from tradewind_api.runner import ExchangeConfig
 from tradewind_portal.__main__ import make_services
 from tradewind_portal.application import internal_app, public_app
 from tradewind_portal.audit.gate import AuditGate
+from tradewind_portal.auth.passwords import Passwords
 from tradewind_portal.cluster.live import FIELD_MANAGER
 from tradewind_portal.cluster.port import Kind, Object, PodIdentity
 from tradewind_portal.edge import Edge
@@ -148,7 +150,7 @@ async def running_portal(folder: Path, **settings: Any) -> AsyncIterator[Running
     store = Store(folder)
     store.start()
     cluster = MemoryCluster()
-    services = make_services(chosen, store, cluster)
+    services = make_services(chosen, store, cluster, Passwords(memory_mib=1))  # 64 take a quarter of a second
     await services.auth.ensure_admin("admin", ADMIN_PASSWORD)
     apps = [Edge(public_app(services), before_answer=AuditGate(store)), Edge(internal_app(services))]
     servers = [(server_for(app), listen("127.0.0.1", 0)) for app in apps]

@@ -41,9 +41,8 @@ LOCK_WAIT_S = 60
 SYNC_WAIT_S = 30
 
 
-def make_services(settings: Settings, store: Store, cluster: Cluster) -> Services:
+def make_services(settings: Settings, store: Store, cluster: Cluster, passwords: Passwords) -> Services:
     """Return the services over an open store and a cluster."""
-    passwords = Passwords()
     keys = AccessTokens({kid: key.get_secret_value() for kid, key in settings.jwt_keys.items()})
     ledgers, results = Ledgers(store), Results(store)
     return Services(
@@ -92,7 +91,7 @@ async def run(settings: Settings) -> None:
         async with LiveCluster(configuration) as cluster:
             audit = ClusterAudit(store, cluster)
             cluster.observe(audit.changed)
-            services = make_services(settings, store, cluster)
+            services = make_services(settings, store, cluster, Passwords())
             await _first_admin(services)
             await serve(_servers(services, cluster), watch=[asyncio.create_task(_audit(audit, cluster), name="cluster-audit")])
     finally:

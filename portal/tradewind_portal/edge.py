@@ -42,45 +42,58 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
-        state["request_id"] = _request_id(scope)
-        begun, status, replaced = perf_counter(), 0, False
-
-        async def send_headed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_headers(scope, message)]
-            await send(message)
-
-        async def send_marked(message: Message) -> None:
-            nonlocal status, replaced
-            if replaced:
-                return
-            if message["type"] == "http.response.start":
-                if message["status"] == 413 and not _is_problem(message):
-                    replaced, status = True, 413
-                    problem = Problem(413, "TooLarge", "the body is larger than this operation accepts")
-                    await answer(problem, state["request_id"])(scope, receive, send_headed)
-                    return
-                if self._before_answer is not None:
-                    await self._before_answer(scope, message["status"])
-                status = message["status"]
-            await send_headed(message)
-
+        scope.setdefault("state", {})["request_id"] = _request_id(scope)
+        exchange = _Exchange(scope, receive, send, self._before_answer)
+        begun = perf_counter()
         measures.IN_FLIGHT.inc()
         try:
-            await self._app(scope, receive, send_marked)
+            await self._app(scope, receive, exchange.send)
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("request failed", extra={"fields": {"requestId": state["request_id"], "route": _route(scope)}})
-            if status and status != 500:
+            fields = {"requestId": scope["state"]["request_id"], "route": _route(scope)}
+            log.exception("request failed", extra={"fields": fields})
+            if not exchange.status:
+                await exchange.answer(internal_error())
+            elif exchange.status != 500:
                 raise  # part of another answer has left: the connection must break
-            if not status:
-                status = 500
-                await answer(internal_error(), state["request_id"])(scope, receive, send_headed)
         finally:
             measures.IN_FLIGHT.dec()
-            _account(scope, status, perf_counter() - begun)
+            _account(scope, exchange.status, perf_counter() - begun)
+
+
+class _Exchange:
+    """One answer on its way out; `status` is 0 until it begins."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, before_answer: BeforeAnswer | None) -> None:
+        self.status = 0
+        self._scope, self._receive, self._send = scope, receive, send
+        self._before_answer = before_answer
+        self._replaced = False
+
+    async def send(self, message: Message) -> None:
+        """Pass on one message of the application."""
+        if self._replaced:
+            return
+        if message["type"] == "http.response.start":
+            if message["status"] == 413 and not _is_problem(message):  # the framework's own, in plain text
+                self._replaced = True
+                await self.answer(Problem(413, "TooLarge", "the body is larger than this operation accepts"))
+                return
+            if self._before_answer is not None:
+                await self._before_answer(self._scope, message["status"])
+        await self._pass(message)
+
+    async def answer(self, problem: Problem) -> None:
+        """Answer with a problem of our own."""
+        self._scope["state"]["problem"] = problem.code
+        await answer(problem, self._scope["state"]["request_id"])(self._scope, self._receive, self._pass)
+
+    async def _pass(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), *_headers(self._scope, message)]
+        await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import yaml
 from portal_process import PortalProcess, log_in, make_token, start_portal, wait_ready
-from tradewind_cluster.api import Api, ApiError
-from tradewind_cluster.layout import Layout
 
 from tradewind_api.ledger import Equity, Filled, Intended, Started, event
+from tradewind_cluster.api import Api, ApiError
+from tradewind_cluster.layout import Layout
 
 ROOT = Path(__file__).parent.parent.parent
 MINUTE = 60_000

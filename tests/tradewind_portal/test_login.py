@@ -1,5 +1,6 @@
 """Logging in, staying so, and being thrown out."""
 
+import asyncio
 from pathlib import Path
 
 import httpx2
@@ -11,6 +12,7 @@ from tradewind_portal.auth.access_token import AccessTokens
 from tradewind_portal.auth.passwords import Passwords
 from tradewind_portal.auth.service import Auth
 from tradewind_portal.cluster.port import Kind
+from tradewind_portal.problems import Problem
 from tradewind_portal.store import Store
 
 
@@ -143,7 +145,7 @@ async def test_an_administrator_without_a_given_password_gets_one(tmp_path: Path
     """Run by hand, the password is made, long, and works."""
     store = Store(tmp_path)
     store.start()
-    passwords = Passwords()
+    passwords = Passwords(memory_mib=8)
     auth = Auth(store, passwords, AccessTokens({}))
     made = await auth.ensure_admin("admin", None)
     assert made is not None
@@ -151,3 +153,27 @@ async def test_an_administrator_without_a_given_password_gets_one(tmp_path: Path
     assert "admin" == (await auth.login("admin", made, Trail())).subject.name
     passwords.close()
     await store.close()
+
+
+async def test_passwords_are_hashed_as_decided():
+    """argon2id, t=3, 64 MiB, p=1; a hash made with less is made anew at the next login."""
+    strong, weak = Passwords(), Passwords(memory_mib=8)
+    stored = await strong.hash("correct-horse")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert await strong.verify(stored, "correct-horse")
+    assert not await strong.verify(stored, "correct-hors")
+    assert not await strong.verify(None, "correct-horse")
+    assert (False, True) == (strong.stale(stored), strong.stale(await weak.hash("x")))
+    strong.close()
+    weak.close()
+
+
+async def test_a_flood_of_logins_is_turned_away(monkeypatch: pytest.MonkeyPatch):
+    """At most sixteen wait, each needs 64 MiB: the rest gets 503 at once."""
+    passwords = Passwords(memory_mib=8)
+    results = await asyncio.gather(*[passwords.hash("x") for _ in range(40)], return_exceptions=True)
+    assert (16, 24) == (
+        sum(isinstance(result, str) for result in results),
+        sum(isinstance(result, Problem) for result in results),
+    )
+    passwords.close()

@@ -24,8 +24,8 @@ MIN_LENGTH, MAX_LENGTH = 12, 256
 class Passwords:
     """Hashes and verifies on threads of its own."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
+    def __init__(self, *, memory_mib: int = 64) -> None:
+        self._hasher = PasswordHasher(time_cost=3, memory_cost=memory_mib * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         self._waiting = 0
         self._nobody: str | None = None

@@ -47,6 +47,8 @@ def _read(file: Path, columns: Path, exchange: str, symbol: str, timeframe: str)
         if int(candles.ts[0]) % step:
             raise CandleError(f"row 1, column ts: {int(candles.ts[0])} is not on the grid of {inferred} candles in UTC")
     except CandleError as exc:
+        if isinstance(exc.__context__, MemoryError):
+            raise exc.__context__ from None
         return {"error": str(exc)}
     content = candles.column_bytes()
     with columns.open("wb") as out:

@@ -5,8 +5,8 @@ uid. A bot whose resource is gone may still report while its pod ends.
 """
 
 import hashlib
-import time
 from dataclasses import dataclass
+from time import monotonic
 from typing import Literal
 
 from tradewind_portal.cluster.port import Cluster, Kind, Object, PodIdentity, uid_of
@@ -46,7 +46,7 @@ class Identities:
     async def worker(self, token: str) -> Worker:
         """Return whose token it is. Raises Problem 401 for no valid token, 403 for a pod that is not one of ours."""
         digest = hashlib.sha256(token.encode()).digest()
-        now = time.monotonic()
+        now = monotonic()
         known = self._known.get(digest)
         if known is not None and known[0] > now:
             return known[1]

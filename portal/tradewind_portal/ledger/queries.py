@@ -4,10 +4,12 @@ Rows go in by list parameters and unnest: thirty times as fast as one statement 
 """
 
 from dataclasses import dataclass
-from typing import Any
+
+import orjson
+from pydantic import ValidationError
 
 from tradewind_api.document.digest import canonical_json
-from tradewind_api.ledger import LedgerEvent, LedgerState
+from tradewind_api.ledger import LedgerEvent, LedgerState, fold
 from tradewind_portal.store import Cursor, Row, all_rows, one_row
 
 
@@ -35,13 +37,13 @@ class Book:
 def book_of(cursor: Cursor, bot_uid: str) -> Book | None:
     """Return a bot's kept row."""
     row = one_row(cursor, "SELECT * FROM bot_ledgers WHERE bot_uid = ?", [bot_uid])
-    return _book(row) if row else None
+    return _book(cursor, row) if row else None
 
 
 def books_of(cursor: Cursor, bot_uids: list[str]) -> list[Book]:
     """Return the kept rows of some bots."""
     rows = all_rows(cursor, "SELECT * FROM bot_ledgers WHERE bot_uid IN (SELECT unnest(?))", [bot_uids])
-    return [_book(row) for row in rows]
+    return [_book(cursor, row) for row in rows]
 
 
 def begin_epoch(cursor: Cursor, owner: Owner, now_ms: int) -> tuple[int, LedgerState]:
@@ -118,6 +120,15 @@ def equity_curve(cursor: Cursor, bot_uid: str, points: int) -> list[Row]:
     )
 
 
-def _book(row: dict[str, Any]) -> Book:
+def _book(cursor: Cursor, row: Row) -> Book:
     owner = Owner(row["bot_uid"], row["tenant_uid"], row["namespace"], row["name"])
-    return Book(owner, row["epoch"], row["seq"], LedgerState.model_validate_json(row["state"]), row["updated_ms"])
+    try:
+        state = LedgerState.model_validate_json(row["state"])
+    except ValidationError:  # written by another version: the events are the truth, the state is a copy
+        state = fold(_all_events(cursor, owner.bot_uid))
+    return Book(owner, row["epoch"], row["seq"], state, row["updated_ms"])
+
+
+def _all_events(cursor: Cursor, bot_uid: str) -> list[LedgerEvent]:
+    sql = "SELECT bot_uid, epoch, seq, at_ms, type, data FROM ledger_events WHERE bot_uid = ? ORDER BY epoch, seq"
+    return [LedgerEvent(**{**row, "data": orjson.loads(row["data"])}) for row in all_rows(cursor, sql, [bot_uid])]
