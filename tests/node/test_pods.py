@@ -129,6 +129,44 @@ print("reached", reached)
     assert {"reached 0"} == set(outputs.values())
 
 
+def test_a_pod_cannot_send_in_anothers_name(kubectl: Kubectl, python_image: str, python_pod: Pod, namespace: str) -> None:
+    """Even with raw sockets, which restricted pods have not: a forged sender is dropped, a true one arrives."""
+    listen = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 5000))
+while True: data, sender = s.recvfrom(100); print(data.decode(), "from", sender[0])
+"""
+    server = python_pod(namespace, "server", listen)["status"]["podIP"]
+    friend = python_pod(namespace, "friend", ASLEEP)["status"]["podIP"]
+    forge = f"""
+import socket, struct, sys, time
+def send(sender, text):
+    udp = struct.pack(">4H", 4000, 5000, 8 + len(text), 0) + text
+    ends = socket.inet_aton(sender) + socket.inet_aton("{server}")
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + ends
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    raw.sendto(ip + udp, ("{server}", 0))
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); own.connect(("{server}", 1)); me = own.getsockname()[0]
+for _ in range(20): send("{friend}", b"forged"); send("8.8.8.8", b"forged"); send(me, b"true"); time.sleep(0.1)
+"""
+    container = {
+        "name": "main",
+        "image": python_image,
+        "imagePullPolicy": "Never",
+        "command": ["python3", "-c", forge],
+        "securityContext": {"capabilities": {"add": ["NET_RAW"]}},
+    }
+    name = f"forger-{namespace}"
+    spec = {"restartPolicy": "Never", "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec}
+    kubectl("apply", "-f", "-", stdin=pod)
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", "--timeout=60s")
+    received = kubectl("logs", "server", "-n", namespace)
+    kubectl("delete", "pod", name)
+    assert "true from" in received
+    assert "forged" not in received
+
+
 def policy(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
     return {**kind, "metadata": {"namespace": namespace, "name": name}, "spec": spec}

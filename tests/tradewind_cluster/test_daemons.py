@@ -12,7 +12,6 @@ from tradewind_cluster import teardown
 from tradewind_cluster.daemons import Daemon, start_ticks
 from tradewind_cluster.layout import layout
 
-
 Make = Callable[[list[str]], Daemon]
 
 

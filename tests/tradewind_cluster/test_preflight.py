@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tradewind_cluster import binaries, preflight
+from tradewind_cluster import binaries, debian, disk, preflight
 from tradewind_cluster.layout import ClusterError, layout
 
 
@@ -21,7 +21,7 @@ def test_a_taken_port_is_named() -> None:
 def test_too_little_disk_is_said_in_gigabytes(tmp_path: Path) -> None:
     """What is free, what is needed, and the variable that moves it."""
     with pytest.raises(ClusterError, match=r"GB of disk are free at .*, 1048576 are needed: make room, or set XDG_STATE_HOME"):
-        preflight.check_disk(layout("unit", node=True, state=tmp_path), 2**50)
+        disk.check_free(tmp_path / "not" / "yet", 2**50, "XDG_STATE_HOME")
 
 
 def test_no_root_is_said_with_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,17 @@ def test_an_old_go_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ClusterError, match=r"is go1\.19\.8, Go 1\.26 or newer is needed"):
         binaries.check_go()
+
+
+def test_what_is_there_is_not_installed_again() -> None:
+    """A command on the PATH and a file both show that their package is there."""
+    said: list[str] = []
+    debian.install({"sh": ("dash", "scripts"), "/bin/sh": ("dash", "scripts")}, said.append)
+    assert [] == said
+
+
+def test_a_missing_package_is_named_with_its_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where we may not install it ourselves."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(ClusterError, match=r"please install nft-nothing \(pod network rules\)"):
+        debian.install({"no-such-command": ("nft-nothing", "pod network rules")}, print)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind_cluster import debian
+from tradewind_cluster.disk import GIGABYTE, check_free
 from tradewind_cluster.layout import ClusterError, cache_home
 from tradewind_cluster.lock import exclusive
 
@@ -20,6 +22,13 @@ MODULES = Path(__file__).parent.parent / "modules"
 KUBERNETES_VERSION = "v1.36.3"
 LDFLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
 GO_MINIMUM = (1, 26)
+BUILD_BYTES = 12 * GIGABYTE  # Go's caches, the binaries, and what the cluster then stores
+CGO_PACKAGES = {
+    "gcc": ("gcc", "building runc"),
+    "pkg-config": ("pkg-config", "building runc"),
+    "/usr/include/seccomp.h": ("libseccomp-dev", "building runc"),
+    "/usr/include/stdio.h": ("libc6-dev", "building runc"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,9 @@ def build(which: str, say: Callable[[str], None]) -> None:
     todo = missing(which)
     if not todo:
         return
-    check_go()
+    check(which)
+    if any(module.cgo for module in todo):
+        debian.install(CGO_PACKAGES, say)
     say(f"building {', '.join(module.folder for module in todo)} from source (once; Go's caches grow to about 5 GB)")
     for module in todo:
         with exclusive(folder(module)):  # another `up` may build the same at this moment
@@ -112,6 +123,13 @@ def build(which: str, say: Callable[[str], None]) -> None:
                 target = folder(module) / name
                 if not target.exists():
                     _build(module, package, target, say)
+
+
+def check(which: str) -> None:
+    """Raise ClusterError where something of the set must be built and this machine cannot: no Go, too little disk."""
+    if missing(which):
+        check_go()
+        check_free(cache_home(), BUILD_BYTES, "XDG_CACHE_HOME")
 
 
 def check_go() -> None:

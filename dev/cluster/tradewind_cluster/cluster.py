@@ -47,12 +47,13 @@ def up(layout: Layout, say: Say, *, forward: dict[int, int] | None = None, with_
         ClusterError: With what the person can do.
     """
     preflight.check(layout, say)
+    wanted = _wanted(layout, forward, with_kwok=with_kwok)
     for which in ("node" if layout.node else "control-plane", *(["kwok"] if with_kwok else [])):
         binaries.build(which, say)
     if with_kwok:
         kwok.copy_stages()
     with exclusive(layout.state):
-        _start(layout, _wanted(layout, forward, with_kwok=with_kwok), api_port)
+        _start(layout, wanted, api_port)
         api = Api(layout)
         _wait("the API server", lambda: api.call("GET", "/readyz") == "ok", layout, 60)
         _wait("the namespaces", lambda: _exists(api, "/api/v1/namespaces/default/serviceaccounts/default"), layout, 60)
@@ -80,9 +81,11 @@ def _wanted(layout: Layout, forward: dict[int, int] | None, *, with_kwok: bool) 
     before: dict[int, int] = {}
     with contextlib.suppress(OSError, ValueError, KeyError):
         before = read_options(layout.state).forward
-    for port in set(forward or {}) - set(before):
+    wanted = Options(layout.name, layout.node, before if forward is None else forward, with_kwok)
+    held = set(before) if teardown.marked_processes(layout) else set()  # by our own attendant
+    for port in set(wanted.forward) - held:
         preflight.check_port(port)
-    return Options(layout.name, layout.node, before if forward is None else forward, with_kwok)
+    return wanted
 
 
 def _start(layout: Layout, wanted: Options, api_port: int) -> None:

@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tradewind_cluster import preflight
+from tradewind_cluster import debian
 from tradewind_cluster.binaries import binary
 from tradewind_cluster.layout import ClusterError, Layout, cache_home
 
+PACKAGES = {"buildah": ("buildah", "building images"), "debootstrap": ("debootstrap", "the images' base")}
 SUITE = "bookworm"
 BASE_NAME = "localhost/tradewind-base"
 BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
@@ -75,7 +76,7 @@ def node_images(layout: Layout) -> None:
 
 def base_image(say: Callable[[str], None]) -> str:
     """Return the name of the base image, making it by debootstrap at the first call."""
-    preflight.install_packages(preflight.IMAGE_PACKAGES, say, {})
+    debian.install(PACKAGES, say)
     tag = f"{BASE_NAME}:{hashlib.sha256(f'{SUITE} {BASE_PACKAGES} {DROPPED}'.encode()).hexdigest()[:12]}"
     if (
         subprocess.run(

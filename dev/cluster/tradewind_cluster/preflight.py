@@ -7,28 +7,19 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-from tradewind_cluster import binaries
-from tradewind_cluster.layout import ClusterError, Layout, cache_home
+from tradewind_cluster import binaries, debian
+from tradewind_cluster.disk import GIGABYTE, check_free
+from tradewind_cluster.layout import ClusterError, Layout
 from tradewind_cluster.network import run
 
-# Debian package by the command that shows it is there, and what it is for.
 NODE_PACKAGES = {
     "nft": ("nftables", "pod network rules"),
     "ip": ("iproute2", "the node's network namespace"),
     "nsenter": ("util-linux", "entering that namespace"),
     "mount": ("mount", "the node's private folders"),
 }
-# As NODE_PACKAGES; needed only until the binaries are built.
-BUILD_PACKAGES = {"gcc": ("gcc", "building runc"), "pkg-config": ("pkg-config", "building runc")}
-BUILD_HEADERS = {
-    "/usr/include/seccomp.h": ("libseccomp-dev", "building runc"),
-    "/usr/include/stdio.h": ("libc6-dev", "building runc"),
-}
-IMAGE_PACKAGES = {"buildah": ("buildah", "building images"), "debootstrap": ("debootstrap", "the images' base")}
-BUILD_BYTES = 12 * 1024**3
-RUN_BYTES = 2 * 1024**3
+RUN_BYTES = 2 * GIGABYTE
 SOCKET_PATH_LIMIT = 107  # bytes of a unix socket's path, unix(7)
 # Tried out in namespaces of its own, so that it leaves nothing: prints the first thing that does not work.
 TRY_OUT = """
@@ -46,35 +37,19 @@ nft add rule inet probe n masquerade 2>/dev/null || { echo nft_masq; exit; }
 
 def check(layout: Layout, say: Callable[[str], None]) -> None:
     """Make sure that this machine can run the cluster, installing what is missing. Raises ClusterError where it cannot."""
-    which = "node" if layout.node else "control-plane"
-    building = bool(binaries.missing(which))
-    if building:
-        binaries.check_go()
-    check_disk(layout, BUILD_BYTES if building else RUN_BYTES)
-    if not layout.node:
-        return
-    check_root()
-    packages = NODE_PACKAGES | (BUILD_PACKAGES if building else {})
-    install_packages(packages, say, BUILD_HEADERS if building else {})
-    check_node(layout)
+    if layout.node:
+        check_root()
+    binaries.check("node" if layout.node else "control-plane")
+    check_free(layout.state, RUN_BYTES, "XDG_STATE_HOME")
+    if layout.node:
+        debian.install(NODE_PACKAGES, say)
+        check_node(layout)
 
 
 def check_root() -> None:
     """Raise ClusterError unless we are root: containers, mounts and networks need it."""
     if os.geteuid() != 0:
         raise ClusterError("a node needs root: run as root (sudo -E), or use an existing cluster with CONTEXT=<kube context>")
-
-
-def check_disk(layout: Layout, wanted: int) -> None:
-    """Raise ClusterError where fewer than `wanted` bytes are free for state or cache."""
-    for place, variable in ((layout.state, "XDG_STATE_HOME"), (cache_home(), "XDG_CACHE_HOME")):
-        existing = next(parent for parent in (place, *place.parents) if parent.exists())
-        free = shutil.disk_usage(existing).free
-        if free < wanted:
-            raise ClusterError(
-                f"{free / 1024**3:.1f} GB of disk are free at {existing}, {wanted / 1024**3:.0f} are needed: "
-                f"make room, or set {variable} to a folder elsewhere"
-            )
 
 
 def check_node(layout: Layout) -> None:
@@ -99,25 +74,6 @@ def is_free(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def install_packages(
-    packages: dict[str, tuple[str, str]], say: Callable[[str], None], headers: dict[str, tuple[str, str]]
-) -> None:
-    """Install the Debian packages whose command or header is missing. Raises ClusterError where that fails."""
-    wanted = {package: why for command, (package, why) in packages.items() if shutil.which(command) is None}
-    wanted |= {package: why for header, (package, why) in headers.items() if not Path(header).exists()}
-    if not wanted:
-        return
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise ClusterError(f"please install {', '.join(wanted)}: that needs apt-get and root")
-    for package, why in wanted.items():
-        say(f"installing {package}: {why}")
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]):
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ClusterError(f"{' '.join(command)} failed:\n{done.stderr[-1500:]}")
 
 
 def _check_kernel(layout: Layout) -> None:
