@@ -62,7 +62,7 @@ def make_token(url: str, user: str, password: str, name: str, *, scopes: list[st
     session = json.loads(response.read())
     access = next((cookie for cookie in cookies if cookie.startswith("__Host-")), "")
     wanted = json.dumps({"name": name, **({"scopes": scopes} if scopes else {})}).encode()
-    headers = {"Content-Type": "application/json", "Cookie": access}
+    headers = {"Content-Type": "application/json", "Cookie": access, "Tradewind-Request": "1"}
     made = _send(urllib.request.Request(f"{base}/tokens", wanted, headers))  # noqa: S310
     return made["token"], session
 

@@ -49,6 +49,7 @@ def wait_ready(kube: Kube, say: Callable[[str], None], seconds: float = 180) -> 
     ):
         deadline = time.monotonic() + seconds
         while not _up_to_date(kube, kind, name):
+            _replace_broken(kube, kind, name)
             if time.monotonic() > deadline:
                 component = name.removeprefix("tradewind-")
                 selector = f"app.kubernetes.io/component={component}"
@@ -56,6 +57,19 @@ def wait_ready(kube: Kube, say: Callable[[str], None], seconds: float = 180) -> 
                 raise DemoError(f"{name} is not ready after {seconds:.0f} s:\n{pods[-2500:]}")
             time.sleep(0.5)
         say(f"{name} is ready")
+
+
+def _replace_broken(kube: Kube, kind: str, name: str) -> None:
+    """Delete the pod of an older revision that never became ready: a StatefulSet would wait for it for ever."""
+    found = kube.get("-n", NAMESPACE, kind, name) if kind == "statefulset" else None
+    pod = kube.get("-n", NAMESPACE, "pod", f"{name}-0") if found else None
+    if found is None or pod is None:
+        return
+    wanted = found.get("status", {}).get("updateRevision")
+    running = pod["metadata"]["labels"].get("controller-revision-hash")
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    if wanted and running != wanted and not ready and "deletionTimestamp" not in pod["metadata"]:
+        kube.kubectl("-n", NAMESPACE, "delete", "pod", f"{name}-0", "--wait=false")
 
 
 def _up_to_date(kube: Kube, kind: str, name: str) -> bool:
