@@ -5,7 +5,9 @@ import json
 import tarfile
 from pathlib import Path
 
-from tradewind_cluster.images import image_of_file
+import pytest
+
+from tradewind_cluster.images import image_of_file, mirror_in
 
 
 def test_the_archive_names_its_layer_by_digest_and_holds_the_program(tmp_path: Path) -> None:
@@ -22,3 +24,24 @@ def test_the_archive_names_its_layer_by_digest_and_holds_the_program(tmp_path: P
     assert ["localhost/hello:1"] == manifest["RepoTags"]
     assert [f"sha256:{hashlib.sha256(files['layer.tar']).hexdigest()}"] == config["rootfs"]["diff_ids"]
     assert ["/hello"] == config["config"]["Entrypoint"]
+
+
+OLD = """# ours
+deb [signed-by=/k.gpg] http://others.test/apt tool main
+deb [arch=amd64 signed-by=/k.gpg] http://mirror.test/debian bookworm main
+"""
+NEW = """Types: deb
+URIs: http://others.test/apt
+Suites: tool
+
+Types: deb
+URIs: http://mirror.test/debian
+Suites: bookworm bookworm-updates
+"""
+
+
+@pytest.mark.parametrize("sources", [OLD, NEW])
+def test_the_mirror_is_read_from_either_form_of_package_sources(sources: str) -> None:
+    """The address is wherever the machine itself gets its system from, not another maker's packages."""
+    assert "http://mirror.test/debian" == mirror_in(sources, "bookworm")
+    assert mirror_in(sources, "sid") is None

@@ -15,7 +15,11 @@ from tradewind_cluster import debian
 from tradewind_cluster.binaries import binary
 from tradewind_cluster.layout import ClusterError, Layout, cache_home
 
-PACKAGES = {"buildah": ("buildah", "building images"), "debootstrap": ("debootstrap", "the images' base")}
+PACKAGES = {
+    "buildah": ("buildah", "building images"),
+    "debootstrap": ("debootstrap", "the images' base"),
+    "/usr/share/keyrings/debian-archive-keyring.gpg": ("debian-archive-keyring", "checking the base's packages"),
+}
 SUITE = "bookworm"
 BASE_NAME = "localhost/tradewind-base"
 BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
@@ -89,7 +93,7 @@ def base_image(say: Callable[[str], None]) -> str:
     with tempfile.TemporaryDirectory(dir=cache_home()) as folder:  # not /tmp, which may be mounted without devices
         root = Path(folder) / "root"
         command = ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, str(root), *_mirror()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | _apt_proxy(), check=False)
         if done.returncode:
             raise ClusterError(f"debootstrap failed:\n{done.stdout[-1500:]}")
         for path in DROPPED:
@@ -138,14 +142,34 @@ def buildah_env() -> dict[str, str]:
 
 
 def _mirror() -> list[str]:
-    """Return the package mirror that this machine itself uses, so that the base is made of what it can reach."""
+    """Return the package mirror that this machine itself uses, where it is a Debian; debootstrap knows one elsewhere."""
+    release = dict(line.partition("=")[::2] for line in Path("/etc/os-release").read_text().splitlines())
+    if release.get("ID") != "debian":
+        return []
     for file in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))):
-        if not file.is_file():
-            continue
-        for line in file.read_text().splitlines():
-            words = line.split()
-            if file.suffix == ".sources" and words[:1] == ["URIs:"]:
-                return [words[1]]
-            if words[:1] == ["deb"]:
-                return [next(word for word in words[1:] if "://" in word)]
+        if file.is_file() and file.suffix in {".list", ".sources"}:
+            found = mirror_in(file.read_text(), release.get("VERSION_CODENAME", SUITE).strip('"'))
+            if found:
+                return [found]
     return []
+
+
+def mirror_in(sources: str, suite: str) -> str | None:
+    """Return the address that `suite` itself comes from, in package sources of the old form (lines) or the new (deb822)."""
+    for paragraph in sources.split("\n\n"):
+        lines = [line.split() for line in paragraph.splitlines()]
+        stanza = {words[0].lower(): words[1:] for words in lines if words and words[0].endswith(":")}
+        if suite in stanza.get("suites:", []) and "uris:" in stanza:
+            return stanza["uris:"][0]
+        for words in lines:
+            if words[:1] == ["deb"] and suite in words:
+                return words[words.index(suite) - 1]
+    return None
+
+
+def _apt_proxy() -> dict[str, str]:
+    """Return apt's own proxy as environment, for debootstrap, which does not read apt's settings."""
+    command = ["apt-config", "shell", "proxy", "Acquire::http::Proxy"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    proxy = said.removeprefix("proxy=").strip("'")
+    return {"http_proxy": proxy} if proxy and proxy != "DIRECT" and "http_proxy" not in os.environ else {}

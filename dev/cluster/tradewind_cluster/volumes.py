@@ -50,6 +50,13 @@ def volume_for(claim: dict[str, Any], layout: Layout) -> dict[str, Any] | None:
     }
 
 
+def is_done_with(volume: dict[str, Any]) -> bool:
+    """Return whether a volume is ours, its claim is gone, and nobody asked to retain it."""
+    ours = (volume["metadata"].get("annotations") or {}).get("pv.kubernetes.io/provisioned-by") == PROVISIONER
+    released = volume.get("status", {}).get("phase") == "Released"
+    return ours and released and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
+
+
 def provide(layout: Layout, api: Api, watched: Watched) -> None:
     """Make and remove volumes after every change, for ever."""
     while True:
@@ -71,10 +78,9 @@ def _once(layout: Layout, api: Api, watched: Watched) -> None:
             (layout.state / "volumes" / volume["metadata"]["name"]).mkdir(parents=True, exist_ok=True)
             api.apply(f"/api/v1/persistentvolumes/{volume['metadata']['name']}", volume)
     for (_, name), volume in known.items():
-        ours = (volume["metadata"].get("annotations") or {}).get("pv.kubernetes.io/provisioned-by") == PROVISIONER
-        if ours and volume.get("status", {}).get("phase") == "Released":
+        if is_done_with(volume):
+            shutil.rmtree(layout.state / "volumes" / name, ignore_errors=True)  # first: a kill in between is done over
             api.call("DELETE", f"/api/v1/persistentvolumes/{name}")
-            shutil.rmtree(layout.state / "volumes" / name, ignore_errors=True)
 
 
 def start(layout: Layout, api: Api) -> None:
