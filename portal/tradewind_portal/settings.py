@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     kubeconfig: str = Field(default="", description="Path of a kubeconfig; empty means in cluster, or else KUBECONFIG.")
 
     import_max_bytes: int = Field(default=256 * MEBIBYTE, ge=1024, description="Largest candle file accepted.")
-    import_memory_mib: int = Field(default=2048, ge=256, description="Address space of the process that reads a candle file.")
+    import_memory_mib: int = Field(default=1024, ge=256, description="Address space of the process that reads a candle file.")
     store_memory_mib: int = Field(default=256, ge=64, description="memory_limit of DuckDB.")
     store_threads: int = Field(default=2, ge=1, le=64, description="Threads of DuckDB.")
     read_threads: int = Field(default=4, ge=1, le=64, description="Queries at once, each on a cursor of its own.")

@@ -24,7 +24,9 @@ DENIED = re.compile(r"denied request: (?P<said>.*)$", re.DOTALL)
 UNKNOWN_FIELD = re.compile(r"(?:unknown field \"|\.)(?P<path>spec[\w.\[\]]*)")
 PATH_IN_TEXT = re.compile(r"\b(?P<path>spec(?:\.\w+|\[\d+\])+)")
 PATH_PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
-LEAD = re.compile(r"^(?:Invalid value|Unsupported value|Forbidden): (?:\"(?:[^\"\\]|\\.)*\"|[^:]*): ")
+LEAD = re.compile(
+    r"^(?:Invalid value|Unsupported value|Forbidden): (?:(?:\"(?:[^\"\\]|\\.)*\"|-?[\d.]+|true|false|null|\{.*?\}|\[.*?\]): )?"
+)
 
 
 def problem_from(error: KubeError, what: str) -> Problem:
