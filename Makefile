@@ -36,6 +36,7 @@ format: setup ## Format the code
 .PHONY: generate
 generate: setup ## Write CRDs, the chart's copies and the reference pages anew
 	@$(BIN)/python -m tradewind_api.generate
+	@$(BIN)/python -m tradewind_portal.openapi
 
 .PHONY: check
 check: setup ## Format, lint, types, layers, generated files, fast tests (a minute)
@@ -44,6 +45,7 @@ check: setup ## Format, lint, types, layers, generated files, fast tests (a minu
 	@$(BIN)/mypy $(SOURCES_TYPED)
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tradewind_api.generate --check
+	@$(BIN)/python -m tradewind_portal.openapi --check
 	@$(BIN)/pytest -q -n auto -m "not cluster and not node and not browser"
 
 SOURCES_TYPED := crds botrunner operator portal dev

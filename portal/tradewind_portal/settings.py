@@ -40,7 +40,6 @@ class Settings(BaseSettings):
 
     exchanges: list[ExchangeConfig] = Field(default=[], description="JSON list of the exchanges that the platform offers.")
     token_audience: str = Field(default=RUNNER_AUDIENCE, description="Audience of the tokens of bots and backtests.")
-    namespace: str = Field(default="tradewind", description="Namespace of the platform itself.")
     kubeconfig: str = Field(default="", description="Path of a kubeconfig; empty means in cluster, or else KUBECONFIG.")
 
     import_max_bytes: int = Field(default=256 * MEBIBYTE, ge=1024, description="Largest candle file accepted.")
