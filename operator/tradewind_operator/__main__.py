@@ -62,8 +62,7 @@ def kopf_settings() -> kopf.OperatorSettings:
 async def run(settings: OperatorSettings) -> int:
     """Run until SIGTERM (0) or until a part fails (1)."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _take_signals(stop)
     async with KubeClient(load_configuration(settings.kubeconfig), field_manager="tradewind-operator") as client:
         operator = Operator(client, settings, socket.gethostname())
         runner = await serve(operator, settings.metrics_port)
@@ -74,6 +73,7 @@ async def run(settings: OperatorSettings) -> int:
             stop_flag=stop,
         )
         parts = [asyncio.create_task(watching), asyncio.create_task(operator.run()), asyncio.create_task(stop.wait())]
+        asyncio.get_running_loop().call_later(1.0, _take_signals, stop)  # kopf takes them for itself when it starts
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         failed = [task for task in done if task is not parts[2]] if not stop.is_set() else []
         for task in failed:
@@ -83,6 +83,11 @@ async def run(settings: OperatorSettings) -> int:
         await asyncio.wait(parts, timeout=5)
         await runner.cleanup()
     return 1 if failed else 0
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def main() -> int:

@@ -1,0 +1,290 @@
+"""The operator as a process against the real API server: what a platform engineer does with kubectl, and what comes of it.
+
+No kubelet runs here: where a pod must become ready or end, the test writes its status as a kubelet would.
+"""
+
+import copy
+import json
+import time
+
+import pytest
+from operator_process import OperatorProcess, install_rights
+from portal_cluster import GROUP, MERGE, install, wait_for
+
+from tradewind_cluster.api import ApiError
+from tradewind_operator.desired.names import namespace_of
+
+BOT = {
+    "strategy": {"template": "sma-crossover"},
+    "exchange": "simulated",
+    "symbols": ["BTC/USDT"],
+    "timeframe": "1m",
+    "capital": {"currency": "USDT", "amount": "1000"},
+}
+BACKTEST = {
+    "strategy": {"template": "rsi"},
+    "dataset": {"exchange": "simulated", "symbols": ["BTC/USDT"], "from": "2025-01-01", "to": "2025-02-01"},
+}
+
+
+class Kube:
+    """The few requests of a platform engineer."""
+
+    def __init__(self, api):
+        self.api = api
+
+    def tenant(self, name, plan="pro"):
+        """Make a tenant, wait until it is ready, return its namespace."""
+        body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name}, "spec": {"plan": plan}}
+        tenant = self.api.apply(f"{GROUP}/tenants/{name}", body)
+        wait_for(lambda: self.condition(f"{GROUP}/tenants/{name}", "Ready")["status"] == "True", 90)
+        return namespace_of(tenant)
+
+    def make(self, namespace, kind, name, spec):
+        """Create a bot or backtest and return its path."""
+        plural = {"TradingBot": "tradingbots", "Backtest": "backtests"}[kind]
+        body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": copy.deepcopy(spec)}
+        self.api.call("POST", f"{GROUP}/namespaces/{namespace}/{plural}", body)
+        return f"{GROUP}/namespaces/{namespace}/{plural}/{name}"
+
+    def get(self, path):
+        return self.api.call("GET", path)
+
+    def patch(self, path, body):
+        return self.api.call("PATCH", path, body, content_type=MERGE)
+
+    def condition(self, path, name):
+        found = self.get(path).get("status", {}).get("conditions", [])
+        return next((c for c in found if c["type"] == name), {"status": "", "reason": "", "message": ""})
+
+    def summary(self, path):
+        return self.get(path).get("status", {}).get("summary", "")
+
+    def children(self, namespace, kind, prefix):
+        group = {"statefulsets": "/apis/apps/v1", "jobs": "/apis/batch/v1", "networkpolicies": "/apis/networking.k8s.io/v1"}
+        items = self.api.call("GET", f"{group.get(kind, '/api/v1')}/namespaces/{namespace}/{kind}")["items"]
+        return [item for item in items if item["metadata"]["name"].startswith(prefix)]
+
+    def pod_status(self, namespace, pod, status):
+        self.patch(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/status", {"status": status})
+
+
+@pytest.fixture(scope="module")
+def kube(api):
+    install(api)
+    install_rights(api)
+    return Kube(api)
+
+
+@pytest.fixture(scope="module")
+def operator(api, control_plane, kube, tmp_path_factory):
+    """A running operator."""
+    process = OperatorProcess(api, control_plane, tmp_path_factory.mktemp("operator"))
+    process.start()
+    yield process
+    assert 0 == process.stop(), process.log.read_text()[-2000:]
+
+
+READY = {
+    "phase": "Running",
+    "podIP": "10.9.9.9",
+    "conditions": [{"type": "Ready", "status": "True"}],
+    "containerStatuses": [
+        {
+            "name": "runner",
+            "ready": True,
+            "restartCount": 0,
+            "image": "i",
+            "imageID": "i",
+            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+        }
+    ],
+}
+
+
+def ended(code, words):
+    state = {"terminated": {"exitCode": code, "message": json.dumps(words), "startedAt": None, "finishedAt": None}}
+    container = {"name": "worker", "ready": False, "restartCount": 0, "image": "i", "imageID": "i", "state": state}
+    return {"phase": "Succeeded" if code == 0 else "Failed", "containerStatuses": [container]}
+
+
+def test_a_tenant_gets_a_namespace_of_its_own(kube, operator):
+    """Closed network, quota of the plan, pods restricted by the API server, identities without rights."""
+    namespace = kube.tenant("acme", "basic")
+    labels = kube.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]
+    assert ("restricted", "acme", "basic") == (
+        labels["pod-security.kubernetes.io/enforce"],
+        labels["tradewind.dev/tenant"],
+        labels["tradewind.dev/plan"],
+    )
+    quota = kube.get(f"/api/v1/namespaces/{namespace}/resourcequotas/plan")["spec"]["hard"]
+    assert "5" == quota["count/tradingbots.tradewind.dev"]
+    assert {"default-deny", "backtests"} == {p["metadata"]["name"] for p in kube.children(namespace, "networkpolicies", "")}
+    assert kube.get(f"{GROUP}/tenants/acme")["status"]["namespace"] == namespace
+
+
+def test_an_unknown_plan_is_told_where_the_engineer_looks(kube, operator):
+    """Condition, reason and what to type."""
+    body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": "lost"}, "spec": {"plan": "gold"}}
+    kube.api.apply(f"{GROUP}/tenants/lost", body)
+    path = f"{GROUP}/tenants/lost"
+    wait_for(lambda: kube.condition(path, "Ready")["reason"] == "PlanNotFound")
+    assert "there is no plan 'gold': kubectl get plan" in kube.condition(path, "Ready")["message"]
+
+
+def test_a_bot_becomes_one_isolated_pod(kube, operator):
+    """StatefulSet, account, configuration and policy; the summary follows the pod."""
+    namespace = kube.tenant("bots")
+    path = kube.make(namespace, "TradingBot", "one", BOT)
+    pod = wait_for(lambda: kube.children(namespace, "pods", "bot-one-"))[0]
+    wait_for(lambda: kube.summary(path) == "Starting")
+    config = json.loads(kube.children(namespace, "configmaps", "bot-one-")[0]["data"]["bot.json"])
+    assert ("1m", "Running", "simulated") == (config["timeframe"], config["runPolicy"], config["exchange"]["name"])
+    assert 1 == len(kube.children(namespace, "networkpolicies", "bot-one-"))
+    assert pod["spec"]["serviceAccountName"] == kube.children(namespace, "serviceaccounts", "bot-one-")[0]["metadata"]["name"]
+    kube.pod_status(namespace, pod, READY)
+    wait_for(lambda: kube.summary(path) == "Trading")
+    assert "True" == kube.condition(path, "Ready")["status"]
+
+
+def test_pausing_reaches_the_pod_and_stopping_takes_it_away(kube, operator):
+    """Paused changes the pod's file and hurries the kubelet; Stopped leaves no pod."""
+    namespace = kube.tenant("bots")
+    path = kube.make(namespace, "TradingBot", "two", BOT)
+    pod = wait_for(lambda: kube.children(namespace, "pods", "bot-two-"))[0]
+    kube.pod_status(namespace, pod, READY)
+    wait_for(lambda: kube.summary(path) == "Trading")
+    before = wait_for(lambda: kube.children(namespace, "pods", "bot-two-")[0]["metadata"].get("annotations"))
+    kube.patch(path, {"spec": {"runPolicy": "Paused"}})
+    wait_for(lambda: kube.summary(path) == "Paused")
+    assert '"runPolicy":"Paused"' in kube.children(namespace, "configmaps", "bot-two-")[0]["data"]["bot.json"]
+    wait_for(lambda: kube.children(namespace, "pods", "bot-two-")[0]["metadata"]["annotations"] != before)
+    kube.patch(path, {"spec": {"runPolicy": "Stopped"}})
+    wait_for(lambda: kube.children(namespace, "statefulsets", "bot-two-")[0]["spec"]["replicas"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "condition", "reason", "message"),
+    [
+        (
+            "exchange",
+            {"exchange": "nowhere"},
+            "Admitted",
+            "UnknownExchange",
+            "spec.exchange: 'nowhere' is not offered; there is simulated",
+        ),
+        ("template", {"strategy": {"template": "smaa"}}, "StrategyValid", "Invalid", "no template 'smaa'"),
+        ("address", {"parameters": {"fast.perod": 3}}, "StrategyValid", "Invalid", "did you mean 'period'?"),
+        ("range", {"parameters": {"fast.period": 0}}, "StrategyValid", "Invalid", "period must be between 1 and 1000, got 0"),
+        ("live", {"mode": "Live", "credentials": "k"}, "Admitted", "PlanForbids", "plan Free does not include live trading"),
+        ("symbols", {"symbols": ["BTC/USDT", "ETH/USDT"]}, "Admitted", "PlanForbids", "plan Free allows 1, got 2"),
+    ],
+)
+def test_a_bot_that_cannot_run_says_why(kube, operator, name, change, condition, reason, message):
+    """Field and fix stand in a condition, and no pod is made."""
+    namespace = kube.tenant(f"free-{name}", "free")
+    path = kube.make(namespace, "TradingBot", name, BOT | change)
+    wait_for(lambda: kube.condition(path, condition)["reason"] == reason)
+    assert message in kube.condition(path, condition)["message"]
+    assert "False" == kube.condition(path, "Ready")["status"]
+    assert [] == kube.children(namespace, "statefulsets", "bot-")
+
+
+def test_the_quota_is_the_api_servers(kube, operator):
+    """The second bot of plan Free is refused at once, whoever asks."""
+    namespace = kube.tenant("free-quota", "free")
+    kube.make(namespace, "TradingBot", "first", BOT)
+    with pytest.raises(ApiError, match="exceeded quota: plan"):
+        kube.make(namespace, "TradingBot", "second", BOT)
+
+
+def test_what_somebody_changes_is_put_right(kube, operator):
+    """A policy that was deleted comes back, a replica count that was raised goes down."""
+    namespace = kube.tenant("drift")
+    kube.make(namespace, "TradingBot", "bot", BOT)
+    name = wait_for(lambda: kube.children(namespace, "statefulsets", "bot-"))[0]["metadata"]["name"]
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+    wait_for(lambda: kube.children(namespace, "networkpolicies", "bot-"))
+    for policy in ("default-deny", name):
+        uid = kube.get(f"{policies}/{policy}")["metadata"]["uid"]
+        kube.api.call("DELETE", f"{policies}/{policy}")
+        wait_for(lambda policy=policy, uid=uid: kube.get(f"{policies}/{policy}")["metadata"]["uid"] != uid)
+    path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"
+    kube.patch(path, {"spec": {"replicas": 2}})
+    wait_for(lambda: kube.get(path)["spec"]["replicas"] == 1)
+
+
+def test_a_backtest_runs_when_there_is_room_and_tells_its_result(kube, operator):
+    """Plan Free runs one at once: the second waits, says its place, and starts when the first has ended."""
+    namespace = kube.tenant("tests", "free")
+    first = kube.make(namespace, "Backtest", "first", BACKTEST)
+    wait_for(lambda: kube.summary(first) == "Running")
+    second = kube.make(namespace, "Backtest", "second", BACKTEST)
+    wait_for(lambda: kube.summary(second) == "Queued")
+    assert "position 1: plan Free runs 1 backtests at once" == kube.condition(second, "Admitted")["message"]
+    pod = wait_for(lambda: kube.children(namespace, "pods", "backtest-first-"))[0]
+    words = {"result": {"id": "r1", "sha256": "a" * 64}, "summary": {"totalReturn": "0.5", "trades": "7"}}
+    kube.pod_status(namespace, pod, ended(0, words))
+    wait_for(lambda: kube.summary(first) == "Succeeded")
+    status = kube.get(first)["status"]
+    assert ("r1", "0.5") == (status["result"]["id"], status["figures"]["totalReturn"])
+    wait_for(lambda: kube.summary(second) == "Running", 30)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reason", "message"),
+    [
+        (64, {"code": "BadStrategy", "message": "rsi: no"}, "UserError", "rsi: no"),
+        (
+            65,
+            {"code": "DataMissing", "message": "import them", "missing": [{"symbol": "BTC/USDT", "fromMs": 1, "toMs": 2}]},
+            "DataMissing",
+            "import them (missing: BTC/USDT 1..2)",
+        ),
+    ],
+)
+def test_a_backtest_that_failed_says_why(kube, operator, code, words, reason, message):
+    """The worker's last words become reason and message, without another try."""
+    namespace = kube.tenant("failing")
+    path = kube.make(namespace, "Backtest", f"exit-{code}", BACKTEST)
+    pod = wait_for(lambda: kube.children(namespace, "pods", f"backtest-exit-{code}-"))[0]
+    kube.pod_status(namespace, pod, ended(code, words))
+    wait_for(lambda: kube.summary(path) == "Failed", 30)
+    succeeded = kube.condition(path, "Succeeded")
+    assert (reason, message) == (succeeded["reason"], succeeded["message"])
+
+
+def test_a_deleted_bot_leaves_nothing(kube, operator):
+    """Everything goes with its owner, nothing comes back."""
+    namespace = kube.tenant("gone")
+    path = kube.make(namespace, "TradingBot", "bot", BOT)
+    wait_for(lambda: kube.children(namespace, "statefulsets", "bot-"))
+    kube.api.call("DELETE", path)
+    kinds = ("statefulsets", "configmaps", "serviceaccounts", "networkpolicies")
+    wait_for(lambda: not any(kube.children(namespace, kind, "bot-") for kind in kinds), 60)
+
+
+def test_a_killed_operator_converges_when_it_is_back(kube, operator):
+    """What was asked for while it was away is done, and what was deleted meanwhile leaves no ghost."""
+    namespace = kube.tenant("away")
+    old = kube.make(namespace, "TradingBot", "old", BOT)
+    wait_for(lambda: kube.children(namespace, "statefulsets", "bot-old-"))
+    operator.kill()
+    kube.make(namespace, "TradingBot", "new", BOT)
+    kube.api.call("DELETE", old)
+    operator.start()
+    wait_for(lambda: kube.children(namespace, "statefulsets", "bot-new-"))
+    wait_for(lambda: not kube.children(namespace, "statefulsets", "bot-old-"), 60)
+
+
+def test_nothing_is_written_when_nothing_changes(kube, operator):
+    """In a steady state the operator applies nothing and every version stays."""
+    namespace = kube.tenant("steady")
+    kube.make(namespace, "TradingBot", "bot", BOT)
+    wait_for(lambda: kube.children(namespace, "pods", "bot-"))
+    time.sleep(3)
+    applies = operator.metric("tradewind_operator_applies_total")
+    version = kube.get(f"{GROUP}/namespaces/{namespace}/tradingbots/bot")["metadata"]["resourceVersion"]
+    time.sleep(5)
+    assert applies == operator.metric("tradewind_operator_applies_total")
+    assert version == kube.get(f"{GROUP}/namespaces/{namespace}/tradingbots/bot")["metadata"]["resourceVersion"]
