@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tradewind_cluster import teardown
-from tradewind_cluster.daemons import Daemon, start_ticks
+from tradewind_cluster.daemons import Daemon, start_ticks, trim_logs
 from tradewind_cluster.layout import layout
 
 Make = Callable[[list[str]], Daemon]
@@ -87,3 +87,13 @@ def test_a_half_written_record_is_no_daemon(make: Make) -> None:
     daemon = make(["sleep", "1000"])
     daemon.record.write_text('{"pid": 1')
     assert daemon.pid() is None
+
+
+def test_a_long_log_is_cut_while_its_daemon_writes_on(tmp_path: Path) -> None:
+    """What was written stays beside it once; nothing fills the disk."""
+    log = tmp_path / "etcd.log"
+    with log.open("ab", buffering=0) as output:
+        output.write(b"x" * 11)
+        trim_logs(tmp_path, 10)
+        output.write(b"more")
+    assert (b"more", b"x" * 11) == (log.read_bytes(), (tmp_path / "etcd.old").read_bytes())

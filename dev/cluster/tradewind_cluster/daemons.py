@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,14 @@ def start_ticks(pid: int) -> int | None:
     except (OSError, UnicodeDecodeError):
         return None
     return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def trim_logs(folder: Path, limit: int = LOG_BYTES) -> None:
+    """Move what a log over `limit` bytes holds to a file beside it; its daemon appends, and so writes on at the beginning."""
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > limit:
+            shutil.copyfile(log, log.with_suffix(".old"))
+            os.truncate(log, 0)
 
 
 @dataclass(slots=True)
@@ -91,10 +100,7 @@ class Daemon:
         return known
 
     def _start(self) -> None:
-        log = self.layout.state / "log" / f"{self.name}.log"
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_suffix(".old"))
-        with log.open("ab") as output:
+        with (self.layout.state / "log" / f"{self.name}.log").open("ab") as output:
             self.child = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,

@@ -54,6 +54,10 @@ def image_of_file(name: str, program: Path, target: Path) -> None:
 
 def import_image(layout: Layout, archive: Path) -> None:
     """Load a docker-archive into the node. Raises ClusterError where containerd refuses it."""
+    if not archive.exists():
+        raise ClusterError(f"there is no {archive}: wanted is a docker-archive, as `docker save` or `buildah push` write it")
+    if not layout.containerd_socket.exists():
+        raise ClusterError(f"the cluster {layout.name!r} has no node that runs: `up` first")
     command = [
         str(binary("ctr")),
         "-a",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tradewind_cluster import kwok, policies
 from tradewind_cluster.control_plane import commands
-from tradewind_cluster.daemons import Daemon
+from tradewind_cluster.daemons import Daemon, trim_logs
 from tradewind_cluster.layout import Layout
 from tradewind_cluster.network import ensure_network, is_joined
 from tradewind_cluster.node import config_digest, make_cgroups
@@ -56,6 +56,7 @@ def main(state: Path) -> None:
     for record in set((state / "run").glob("*.json")) - {daemon.record for daemon in wanted}:
         Daemon(record.stem, [], where).kill()  # asked for earlier, no longer
     while True:
+        trim_logs(state / "log")
         if where.node:
             if not is_joined(where):
                 ensure_network(where)
