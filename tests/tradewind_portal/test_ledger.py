@@ -183,6 +183,13 @@ async def test_only_a_pod_of_ours_gets_in(bot: Bot, portal: Running):
     assert 401 == (await portal.internal.post("/runner/v1/start", json=HELLO)).status_code
 
 
+async def test_a_pod_cannot_take_the_name_of_another_tenant(portal: Running, alice: dict[str, str], bob: dict[str, str]):
+    """A bot of umbrella whose pod is labelled as acme's: the namespace tells whose it is."""
+    theirs = run_bot(portal, "spy", "umbrella")
+    portal.cluster.pods["tw-umbrella-test", "spy-0"]["metadata"]["labels"]["tradewind.dev/tenant"] = "acme"
+    assert (403, "NotOurs") == problem(await theirs.post("start", HELLO))
+
+
 async def test_a_token_is_believed_for_a_minute_only(bot: Bot, monkeypatch: pytest.MonkeyPatch):
     """Then it is reviewed again: a deleted pod's token ends."""
     await bot.start()

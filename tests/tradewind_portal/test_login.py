@@ -177,3 +177,42 @@ async def test_a_flood_of_logins_is_turned_away(monkeypatch: pytest.MonkeyPatch)
         sum(isinstance(result, Problem) for result in results),
     )
     passwords.close()
+
+
+async def test_another_password_ends_every_session(portal: Running, alice: dict[str, str]):
+    """The old one and its sessions are over, the new one works; a token cannot change it."""
+    other, token = await portal.log_in("acme-owner"), await portal.token(alice)
+    body = {"current": ADMIN_PASSWORD, "new": "a-longer-password"}
+    refused = await portal.public.post("/api/v1/auth/password", json=body, headers=token)
+    assert (403, "SessionRequired") == (refused.status_code, refused.json()["code"])
+    assert 204 == (await portal.public.post("/api/v1/auth/password", json=body, headers=alice)).status_code
+    for headers in (alice, other):
+        assert 401 == (await portal.public.get("/api/v1/auth/session", headers=headers)).status_code
+    assert (
+        200
+        == (await portal.public.get("/api/v1/auth/session", headers=await portal.log_in("acme-owner", body["new"]))).status_code
+    )
+    old = await portal.public.post("/api/v1/auth/login", json={"user": "acme-owner", "password": ADMIN_PASSWORD})
+    assert 401 == old.status_code
+
+
+async def test_owners_let_people_in_and_out(portal: Running, alice: dict[str, str], bot_spec: dict[str, object]):
+    """A viewer looks, becomes a trader and trades, is taken out and finds nothing; the last owner stays."""
+    made = await portal.public.post("/api/v1/members", json={"user": "vera", "role": "viewer"}, headers=alice)
+    vera = await portal.log_in("vera", made.json()["password"])
+    body = {"metadata": {"name": "x"}, "spec": bot_spec}
+    assert 200 == (await portal.public.get("/api/v1/bots", headers=vera)).status_code
+    assert 403 == (await portal.public.post("/api/v1/bots", json=body, headers=vera)).status_code
+    assert (
+        201 == (await portal.public.post("/api/v1/members", json={"user": "vera", "role": "trader"}, headers=alice)).status_code
+    )
+    assert 201 == (await portal.public.post("/api/v1/bots", json=body, headers=vera)).status_code
+    listed = (await portal.public.get("/api/v1/members", headers=alice)).json()["items"]
+    assert [{"user": "acme-owner", "role": "owner"}, {"user": "vera", "role": "trader"}] == listed
+    assert 204 == (await portal.public.delete("/api/v1/members/vera", headers=alice)).status_code
+    assert (403, "NoTenant") == (
+        (gone := await portal.public.get("/api/v1/bots", headers=vera)).status_code,
+        gone.json()["code"],
+    )
+    last = await portal.public.delete("/api/v1/members/acme-owner", headers=alice)
+    assert (409, "LastOwner") == (last.status_code, last.json()["code"])

@@ -15,6 +15,7 @@ ASKERS = ("anonymous", "stranger", "viewer", "trader", "owner", "auditor", "admi
 LOOK = {"viewer": 200, "trader": 200, "owner": 200, "auditor": 200, "admin": 200}
 TRADE = {"viewer": 403, "trader": 200, "owner": 200, "auditor": 403, "admin": 403}
 OWN = {"viewer": 403, "trader": 403, "owner": 200, "auditor": 200, "admin": 200}
+OWNER = {**OWN, "auditor": 403, "admin": 403}
 EVERYBODY = {"stranger": 200, "viewer": 200, "trader": 200, "owner": 200, "auditor": 200, "admin": 200}
 OPEN = {"anonymous": 200, **EVERYBODY, "runner": 200, "expired": 200}
 PLATFORM = {"stranger": 403, "viewer": 403, "trader": 403, "owner": 403, "auditor": 200, "admin": 200}
@@ -24,7 +25,11 @@ PLATFORM_WRITE = {**PLATFORM, "auditor": 403}
 EXPECTED: dict[str, dict[str, int]] = {
     "login": {**dict.fromkeys(ASKERS, 401)},
     "refresh": EVERYBODY,
+    "change_password": {**dict.fromkeys(EVERYBODY, 401)},
     "logout": EVERYBODY,
+    "list_members": OWN,
+    "add_member": OWNER,
+    "remove_member": {**OWNER, "owner": 404},
     "get_session": EVERYBODY,
     "create_token": EVERYBODY,
     "list_tokens": EVERYBODY,
@@ -58,9 +63,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "healthz": OPEN,
     "version": OPEN,
 }
-CANDLES = "ts,open,high,low,close,volume\n60000,1,1,1,1,1\n120000,1,1,1,1,1\n".replace("60000", "1735689600000").replace(
-    "120000", "1735689660000"
-)
+CANDLES = "ts,open,high,low,close,volume\n1735689600000,1,1,1,1,1\n1735689660000,1,1,1,1,1\n"
 
 
 def operations() -> list[tuple[str, str, str]]:
@@ -135,7 +138,7 @@ async def test_who_may_do_what_with_things_of_another_tenant(
         for asker in ASKERS:
             await prepare(portal, alice, bot_spec, backtest_spec)
             body = body_for(name, asker, bot_spec, backtest_spec)
-            target = path.format(name="mine", digest=digest, token_id="0" * 16)
+            target = path.format(name="mine", digest=digest, token_id="0" * 16, user="nobody")
             answer = await portal.public.request(
                 method.upper(), target, headers={**askers[asker], "If-Match": "*", **body.pop("headers", {})}, **body
             )
@@ -185,29 +188,20 @@ async def prepare(portal: Running, alice: dict[str, str], bot_spec: dict[str, An
 
 def body_for(name: str, asker: str, bot_spec: dict[str, object], backtest_spec: dict[str, object]) -> dict[str, Any]:
     """Return what an operation needs to succeed."""
-    match name:
-        case "login":
-            return {"json": {"user": "admin", "password": "wrong"}}
-        case "create_token":
-            return {"json": {"name": "x"}}
-        case "create_tenant":
-            return {"json": {"name": "new", "plan": "free", "owner": {"user": f"new-{asker}"}}}
-        case "create_bot":
-            return {"json": {"metadata": {"name": "new"}, "spec": bot_spec}}
-        case "replace_bot":
-            return {"json": {"metadata": {"name": "mine"}, "spec": bot_spec}}
-        case "patch_bot":
-            return {"json": {"spec": {"runPolicy": "Paused"}}}
-        case "create_backtest":
-            return {"json": {"metadata": {"name": "new"}, "spec": backtest_spec}}
-        case "import_candles":
-            return {
-                "content": CANDLES,
-                "params": {"exchange": "simulated", "symbol": "BTC/USDT"},
-                "headers": {"Content-Type": "text/csv"},
-            }
-        case _:
-            return {}
+    content = {"params": {"exchange": "simulated", "symbol": "BTC/USDT"}, "headers": {"Content-Type": "text/csv"}}
+    bodies: dict[str, dict[str, Any]] = {
+        "login": {"json": {"user": "admin", "password": "wrong"}},
+        "change_password": {"json": {"current": "wrong", "new": "another-password"}},
+        "add_member": {"json": {"user": f"added-by-{asker}", "role": "viewer"}},
+        "create_token": {"json": {"name": "x"}},
+        "create_tenant": {"json": {"name": "new", "plan": "free", "owner": {"user": f"new-{asker}"}}},
+        "create_bot": {"json": {"metadata": {"name": "new"}, "spec": bot_spec}},
+        "replace_bot": {"json": {"metadata": {"name": "mine"}, "spec": bot_spec}},
+        "patch_bot": {"json": {"spec": {"runPolicy": "Paused"}}},
+        "create_backtest": {"json": {"metadata": {"name": "new"}, "spec": backtest_spec}},
+        "import_candles": {"content": CANDLES, **content},
+    }
+    return bodies.get(name, {})
 
 
 async def test_people_get_nowhere_on_the_port_of_pods(portal: Running, askers: dict[str, dict[str, str]]):

@@ -16,21 +16,24 @@ class Action(StrEnum):
     CANDLES_READ = "candles.read"
     CANDLES_WRITE = "candles.write"
     AUDIT_READ = "audit.read"
+    MEMBERS_READ = "members.read"
+    MEMBERS_WRITE = "members.write"
     PLATFORM_READ = "platform.read"
     PLATFORM_WRITE = "platform.write"
 
 
 _LOOK = frozenset({Action.BOTS_READ, Action.BACKTESTS_READ, Action.CANDLES_READ})
 _TRADE = _LOOK | {Action.BOTS_WRITE, Action.BACKTESTS_WRITE, Action.CANDLES_WRITE}
-_IN_TENANT = {"viewer": _LOOK, "trader": _TRADE, "owner": _TRADE | {Action.AUDIT_READ}}
+_OWN = frozenset({Action.AUDIT_READ, Action.MEMBERS_READ, Action.MEMBERS_WRITE})
+_IN_TENANT = {"viewer": _LOOK, "trader": _TRADE, "owner": _TRADE | _OWN}
 _ON_PLATFORM = {
     "auditor": frozenset({Action.PLATFORM_READ}),
     "admin": frozenset({Action.PLATFORM_READ, Action.PLATFORM_WRITE}),
 }
 _SCOPE: dict[Action, Scope] = {
-    **dict.fromkeys(_LOOK | {Action.AUDIT_READ}, "read"),
+    **dict.fromkeys(_LOOK | {Action.AUDIT_READ, Action.MEMBERS_READ}, "read"),
     **dict.fromkeys(_TRADE - _LOOK, "trade"),
-    **dict.fromkeys([Action.PLATFORM_READ, Action.PLATFORM_WRITE], "admin"),
+    **dict.fromkeys([Action.MEMBERS_WRITE, Action.PLATFORM_READ, Action.PLATFORM_WRITE], "admin"),
 }
 
 
@@ -49,7 +52,7 @@ def authorize(subject: Subject, action: Action, tenant_uid: str | None = None) -
             raise not_found("such tenant")
         allowed = _IN_TENANT[tenant_role]
         if subject.platform_role is not None:
-            allowed = allowed | {Action.AUDIT_READ}
+            allowed = allowed | {Action.AUDIT_READ, Action.MEMBERS_READ}
         role = tenant_role
     if action not in allowed:
         raise Problem(403, "Forbidden", f"{role} may not do {action}")

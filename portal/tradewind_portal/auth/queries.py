@@ -62,6 +62,11 @@ def set_password(cursor: Cursor, user_id: str, password_hash: str) -> None:
     cursor.execute("UPDATE users SET password_hash = ? WHERE id = ?", [password_hash, user_id])
 
 
+def change_password(cursor: Cursor, user_id: str, password_hash: str) -> None:
+    """Store another password; sessions made with the one before end by the epoch."""
+    cursor.execute("UPDATE users SET password_hash = ?, epoch = epoch + 1 WHERE id = ?", [password_hash, user_id])
+
+
 def insert_membership(cursor: Cursor, user_id: str, membership: Membership, created_ms: int) -> None:
     """Give a user a role in a tenant; the role replaces an older one."""
     cursor.execute(
@@ -78,6 +83,12 @@ def members(cursor: Cursor, tenant_uid: str) -> list[tuple[str, TenantRole]]:
         [tenant_uid],
     )
     return [(row["name"], row["role"]) for row in rows]
+
+
+def delete_membership(cursor: Cursor, user_name: str, tenant_uid: str) -> bool:
+    """Take a user out of a tenant; return whether he was in it."""
+    sql = "DELETE FROM memberships WHERE tenant_uid = ? AND user_id IN (SELECT id FROM users WHERE name = ?) RETURNING user_id"
+    return one_row(cursor, sql, [tenant_uid, user_name]) is not None
 
 
 def subject_of(cursor: Cursor, user: User) -> Subject:

@@ -12,8 +12,9 @@ from tradewind_portal.auth.request import (
     TrailIn,
     refuse_foreign_site,
 )
-from tradewind_portal.auth.schemas import LoginRequest, SessionInfo, session_info
+from tradewind_portal.auth.schemas import LoginRequest, PasswordChange, SessionInfo, session_info
 from tradewind_portal.auth.service import SESSION_MS, Tickets, unauthenticated
+from tradewind_portal.problems import Problem
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -40,6 +41,16 @@ async def refresh(request: Request, response: Response, services: ServicesIn, tr
     tickets = await services.auth.refresh(ticket)
     _set_cookies(response, tickets)
     return session_info(tickets.subject)
+
+
+@router.post("/password", status_code=204)
+async def change_password(body: PasswordChange, services: ServicesIn, subject: SubjectIn, trail: TrailIn) -> None:
+    """Change the password; every session of the person ends. Personal access tokens stay: delete them under /tokens."""
+    await services.rate_limits.hit("login", trail.ip, services.settings.login_attempts_per_minute)
+    if subject.via != "session":
+        raise Problem(403, "SessionRequired", "a password is changed in a session, not with a token")
+    current, new = body.current.get_secret_value(), body.new.get_secret_value()
+    await services.auth.change_password(subject, current, new, trail)
 
 
 @router.post("/logout", status_code=204)

@@ -13,6 +13,13 @@ class LoginRequest(Contract):
     password: SecretStr = Field(min_length=1, max_length=256, description="The password.")
 
 
+class PasswordChange(Contract):
+    """Another password."""
+
+    current: SecretStr = Field(min_length=1, max_length=256, description="The password until now.")
+    new: SecretStr = Field(min_length=12, max_length=256, description="The password from now on.")
+
+
 class TenantOfUser(Contract):
     """A tenant that a person is in."""
 

@@ -99,6 +99,22 @@ class Auth:
         measures.AUTH_EVENTS.labels("refresh", "accepted").inc()
         return Tickets(self._tokens.issue(outcome.user_id, session_id), f"{session_id}.{fresh}", outcome)
 
+    async def change_password(self, subject: Subject, current: str, new: str, trail: Trail) -> None:
+        """Give a person another password and end all his sessions. Raises Problem 401 if `current` is not his."""
+        user = await self._store.read(lambda cursor: queries.user_by_id(cursor, subject.user_id))
+        if user is None or not await self.passwords.verify(user.password_hash, current):
+            measures.AUTH_EVENTS.labels("password", "refused").inc()
+            raise Problem(401, "LoginFailed", "the current password is wrong")
+        hashed = await self.passwords.hash(new)
+
+        def store(cursor: Cursor) -> None:
+            queries.change_password(cursor, subject.user_id, hashed)
+            append(cursor, trail.entry("auth.password", f"user/{subject.name}", "Succeeded"))
+
+        await self._store.write(store)
+        trail.recorded = True
+        measures.AUTH_EVENTS.labels("password", "accepted").inc()
+
     async def logout(self, session_id: str) -> None:
         """End a session at once."""
         await self._store.write(lambda cursor: queries.revoke_session(cursor, session_id, now_ms()))

@@ -32,4 +32,6 @@ BacktestsReader = Annotated[TenantScope, Depends(tenant_for(Action.BACKTESTS_REA
 BacktestsWriter = Annotated[TenantScope, Depends(tenant_for(Action.BACKTESTS_WRITE))]
 CandlesReader = Annotated[TenantScope, Depends(tenant_for(Action.CANDLES_READ))]
 CandlesWriter = Annotated[TenantScope, Depends(tenant_for(Action.CANDLES_WRITE))]
+MembersReader = Annotated[TenantScope, Depends(tenant_for(Action.MEMBERS_READ))]
+MembersWriter = Annotated[TenantScope, Depends(tenant_for(Action.MEMBERS_WRITE))]
 AuditReader = Annotated[TenantScope, Depends(tenant_for(Action.AUDIT_READ))]

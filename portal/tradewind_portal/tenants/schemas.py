@@ -5,15 +5,17 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from tradewind_api.contract import Contract
+from tradewind_portal.auth.subject import TenantRole
 from tradewind_portal.cluster.port import Object
 
+USER_PATTERN = "^[0-9A-Za-z._@+-]+$"
 NAME_PATTERN = "^[a-z]([a-z0-9-]*[a-z0-9])?$"
 
 
-class OwnerRequest(Contract):
-    """Who owns the tenant."""
+class PersonRequest(Contract):
+    """A person."""
 
-    user: str = Field(min_length=1, max_length=64, pattern="^[0-9A-Za-z._@+-]+$", description="Name to log in with.")
+    user: str = Field(min_length=1, max_length=64, pattern=USER_PATTERN, description="Name to log in with.")
     password: SecretStr | None = Field(
         default=None, min_length=12, max_length=256, description="Left out: one is made, and in the answer."
     )
@@ -24,7 +26,7 @@ class TenantRequest(Contract):
 
     name: str = Field(min_length=1, max_length=31, pattern=NAME_PATTERN, description="Also part of its namespace's name.")
     plan: str = Field(min_length=1, max_length=31, pattern="^[a-z0-9-]+$", description="Name of a Plan, such as free.")
-    owner: OwnerRequest = Field(description="The first user.")
+    owner: PersonRequest = Field(description="The first user.")
 
 
 class TenantInfo(Contract):
@@ -43,6 +45,25 @@ class NewTenant(TenantInfo):
 
     owner: str
     password: str | None = Field(default=None, description="The owner's password if one was made. It is shown this once.")
+
+
+class MemberInfo(Contract):
+    """Somebody in a tenant."""
+
+    user: str
+    role: TenantRole
+
+
+class MemberRequest(PersonRequest):
+    """Somebody to let in. A user who exists is added without a password."""
+
+    role: TenantRole = Field(description="What he may do.")
+
+
+class NewMember(MemberInfo):
+    """Somebody who was just let in."""
+
+    password: str | None = Field(default=None, description="His password if one was made. It is shown this once.")
 
 
 def tenant_info(item: Object) -> TenantInfo:
