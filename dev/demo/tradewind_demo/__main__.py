@@ -76,10 +76,9 @@ def down() -> None:
 
 def _local_cluster() -> Kube:
     with step("Kubernetes"):
-        binaries.build("node", say)
-        binaries.build("helm", say)
         where = layout(NAME, node=True)
-        cluster.up(where, say, forward={PORT: release.NODE_PORT})
+        cluster.up(where, say, forward={PORT: release.NODE_PORT})  # refuses early what cannot work, then builds
+        binaries.build("helm", say)
     return Kube(kubeconfig=str(where.kubeconfig))
 
 
