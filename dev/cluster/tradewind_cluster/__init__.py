@@ -6,7 +6,7 @@
 - network: the node's network namespace                - supervisor: keeps all of it alive
 - api, watching: the API server from the standard library
 - policy_rules, policies: NetworkPolicy as nftables    - volumes: local volumes for claims
-- images: base image, image builds, images of one file - wheels: what images install
+- images: base image, image builds, images of one file
 - daemons, attendant: processes that are kept, and what runs beside them
 - kwok: pretended nodes - forward: the browser's way in - name_service: one DNS question - lock, options: one `up` at a time
 - machine: what the machine was like before - teardown: leaves nothing - temporary: clusters of a test run

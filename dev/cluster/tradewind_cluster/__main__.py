@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tradewind_cluster import binaries, cluster, images, wheels
+from tradewind_cluster import binaries, cluster, images
 from tradewind_cluster.layout import DEFAULT_NAME, ClusterError, Layout, layout
 from tradewind_cluster.options import FILE, read_options
 from tradewind_cluster.supervisor import daemons
@@ -57,8 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     load = command("load", "load image archives into the node")
     load.add_argument("archives", nargs="+", type=Path)
     command("base-image", "make the base of all images, once, and print its name")
-    packages = command("packages", "unpack the wheels of a locked requirements file, once, and print the folder")
-    packages.add_argument("requirements", type=Path)
     image = command("image", "build an image from a Containerfile, without the network")
     image.add_argument("--tag", required=True, help="name of the image, such as localhost/tradewind-portal:0.1.0")
     image.add_argument("--containerfile", required=True, type=Path)
@@ -102,7 +100,7 @@ def _run(arguments: argparse.Namespace, where: Layout, say: cluster.Say) -> int:
             for archive in arguments.archives:
                 images.import_image(where, archive)
                 say(f"loaded {archive.name}")
-        case "base-image" | "packages" | "image":
+        case "base-image" | "image":
             _image(arguments, where, say)
         case _:
             _pass_on(arguments, where, say)
@@ -118,9 +116,6 @@ def _pass_on(arguments: argparse.Namespace, where: Layout, say: cluster.Say) -> 
 def _image(arguments: argparse.Namespace, where: Layout, say: cluster.Say) -> None:
     if arguments.command == "base-image":
         print(images.base_image(say))
-        return
-    if arguments.command == "packages":
-        print(wheels.packages(arguments.requirements, say))
         return
     pairs = dict(text.partition("=")[::2] for text in arguments.build_arg)
     pairs.setdefault("BASE_IMAGE", images.base_image(say))
