@@ -61,7 +61,7 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 async def run(settings: OperatorSettings) -> int:
     """Run until SIGTERM (0) or until a part fails (1)."""
-    stop = asyncio.Event()
+    stop, started = asyncio.Event(), asyncio.Event()
     _take_signals(stop)
     async with KubeClient(load_configuration(settings.kubeconfig), field_manager="tradewind-operator") as client:
         operator = Operator(client, settings, socket.gethostname())
@@ -71,10 +71,11 @@ async def run(settings: OperatorSettings) -> int:
             settings=kopf_settings(),
             clusterwide=True,
             stop_flag=stop,
+            ready_flag=started,
         )
         parts = [asyncio.create_task(watching), asyncio.create_task(operator.run()), asyncio.create_task(stop.wait())]
-        asyncio.get_running_loop().call_later(1.0, _take_signals, stop)  # kopf takes them for itself when it starts
-        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        parts.append(asyncio.create_task(_take_signals_back(started, stop)))
+        done, _ = await asyncio.wait(parts[:3], return_when=asyncio.FIRST_COMPLETED)
         failed = [task for task in done if task is not parts[2]] if not stop.is_set() else []
         for task in failed:
             log.error("a part of the operator ended: %r", task.exception() if not task.cancelled() else "cancelled")
@@ -88,6 +89,12 @@ async def run(settings: OperatorSettings) -> int:
 def _take_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(started: asyncio.Event, stop: asyncio.Event) -> None:
+    """Kopf takes the signals for itself when it starts; a stop is ours to tell from a failure."""
+    await started.wait()
+    _take_signals(stop)
 
 
 def main() -> int:
