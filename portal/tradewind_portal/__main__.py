@@ -8,6 +8,7 @@ import sys
 from time import monotonic
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from tradewind_kube.configuration import ConfigurationError, load_configuration
 from tradewind_portal import VERSION, logs
@@ -29,7 +30,7 @@ from tradewind_portal.ledger.service import Ledgers
 from tradewind_portal.ratelimits import RateLimits
 from tradewind_portal.results.service import Results
 from tradewind_portal.services import Services
-from tradewind_portal.serving import Server, listen, metrics_app, serve, server_for
+from tradewind_portal.serving import Server, listen, metrics_app, serve, server_for, stop_on_signals
 from tradewind_portal.settings import Settings
 from tradewind_portal.store import FileTakenError, SchemaMismatchError, Store
 from tradewind_portal.tenants.service import Tenants
@@ -63,8 +64,8 @@ def make_services(settings: Settings, store: Store, cluster: Cluster, passwords:
     )
 
 
-async def open_store(settings: Settings) -> Store:
-    """Return the open store, waiting for a process that is just ending. Raises FileTakenError if it does not end."""
+async def open_store(settings: Settings, stop: asyncio.Event) -> Store:
+    """Return the open store, waiting for a process that is just ending. Raises FileTakenError if it does not end, or at `stop`."""
     deadline = monotonic() + LOCK_WAIT_S
     while True:
         try:
@@ -76,7 +77,7 @@ async def open_store(settings: Settings) -> Store:
                 query_seconds=settings.query_seconds,
             )
         except FileTakenError as exc:
-            if monotonic() > deadline:
+            if monotonic() > deadline or stop.is_set():
                 raise
             log.warning("waiting for the data folder", extra={"fields": {"why": str(exc)}})
             await asyncio.sleep(1)
@@ -84,8 +85,9 @@ async def open_store(settings: Settings) -> Store:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
+    stop = stop_on_signals()
     configuration = load_configuration(settings.kubeconfig)
-    store = await open_store(settings)
+    store = await open_store(settings, stop)
     store.start()
     try:
         async with LiveCluster(configuration) as cluster:
@@ -93,7 +95,8 @@ async def run(settings: Settings) -> None:
             cluster.observe(audit.changed)
             services = make_services(settings, store, cluster, Passwords())
             await _first_admin(services)
-            await serve(_servers(services, cluster), watch=[asyncio.create_task(_audit(audit, cluster), name="cluster-audit")])
+            following = asyncio.create_task(_audit(audit, cluster), name="cluster-audit")
+            await serve(_servers(services, cluster), stop, watch=[following])
     finally:
         await store.close()
     log.info("stopped")
@@ -147,6 +150,9 @@ def main() -> int:
         for error in exc.errors():
             name = "_".join(str(part) for part in error["loc"]).upper()
             sys.stderr.write(f"TRADEWIND_PORTAL_{name}: {error['msg']}\n")
+        return EXIT_CONFIGURATION
+    except SettingsError as exc:
+        sys.stderr.write(f"TRADEWIND_PORTAL_*: {exc}: JSON is wanted\n")
         return EXIT_CONFIGURATION
     logs.configure(settings.log_level)
     os.umask(0o077)

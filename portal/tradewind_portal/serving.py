@@ -74,12 +74,16 @@ def metrics_app(measure: Callable[[], None]) -> ASGIApp:
     return app
 
 
-async def serve(servers: list[tuple[Server, socket.socket]], *, watch: list[asyncio.Task[None]]) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what runs; also end when a watched task fails, and raise what it raised."""
-    loop = asyncio.get_running_loop()
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def serve(servers: list[tuple[Server, socket.socket]], stop: asyncio.Event, *, watch: list[asyncio.Task[None]]) -> None:
+    """Serve until `stop`, then finish what runs; also end when a watched task fails, and raise what it raised."""
     tasks = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers]
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait([ended, *tasks, *watch], return_when=asyncio.FIRST_COMPLETED)
@@ -90,3 +94,4 @@ async def serve(servers: list[tuple[Server, socket.socket]], *, watch: list[asyn
     for task in watch:
         if task.done():
             task.result()
+        task.cancel()
