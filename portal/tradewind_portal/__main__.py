@@ -65,7 +65,7 @@ def make_services(settings: Settings, store: Store, cluster: Cluster, passwords:
 
 
 async def open_store(settings: Settings, stop: asyncio.Event) -> Store:
-    """Return the open store, waiting for a process that is just ending. Raises FileTakenError if it does not end, or at `stop`."""
+    """Return the open store, waiting for a process that is just ending. Raises FileTakenError at `stop`, or after a minute."""
     deadline = monotonic() + LOCK_WAIT_S
     while True:
         try:
