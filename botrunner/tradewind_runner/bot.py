@@ -74,7 +74,10 @@ class BotProcess:
                 reporter = Reporter(portal, outbox, answer.epoch)
                 self.bot = PaperBot(config, exchange, reporter, answer)
                 health.LIVE.set(0)
-                return await self._trade(self.bot, reporter)
+                try:
+                    return await self._trade(self.bot, reporter)
+                finally:
+                    outbox.close()
         finally:
             await exchange.close()
 

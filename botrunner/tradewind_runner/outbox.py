@@ -51,3 +51,7 @@ class Outbox:
         if not self._groups and self._file.tell() > 1_000_000:
             self._file.seek(0)
             self._file.truncate()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

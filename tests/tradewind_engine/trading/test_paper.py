@@ -1,0 +1,156 @@
+"""A paper bot's candle: the backtest's rules, in decimal money, one candle at a time."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from tradewind_api.document.resolve import template, with_parameters
+from tradewind_api.document.validation import parse_document
+from tradewind_api.ledger import LedgerState, Started, event, fold
+from tradewind_api.runner import RiskLimits
+from tradewind_engine.backtest.engine import Costs, run_backtest
+from tradewind_engine.candles import Candles
+from tradewind_engine.strategy.evaluate import evaluate
+from tradewind_engine.trading.identity import bot_prefix, client_order_id
+from tradewind_engine.trading.paper import NextId, PaperMarket, Situation, candle_events
+from tradewind_engine.trading.risk import breach
+
+MARKET = PaperMarket("BTC/USDT", Decimal("0.001"), Decimal("0.0002"), Decimal("0.00001"), Decimal(5))
+HOUR = 3_600_000
+NO_LIMITS = RiskLimits()
+
+
+def random_candles(count, seed):
+    rng = np.random.default_rng(seed)
+    close = np.round(1000 * np.exp(np.cumsum(rng.normal(0, 0.01, count))), 2)
+    open_ = np.concatenate([[1000.0], close[:-1]])
+    high, low = (np.round(f(open_, close) * s, 2) for f, s in ((np.maximum, 1.002), (np.minimum, 0.998)))
+    return Candles(np.arange(count, dtype=np.int64) * HOUR, open_, high, low, close, np.ones(count))
+
+
+def start(capital="10000"):
+    data = Started(generation=1, strategy_digest="d", runner_version="v", mode="Paper", currency="USDT", capital=capital)
+    return fold([event("uid", 1, seq=1, at_ms=0, data=data)])
+
+
+def play(document, candles, market=MARKET, *, blocked=None, risk=NO_LIMITS, capital="10000"):
+    """Return the state after every candle but the last, and all events."""
+    state, signals, ids, everything = start(capital), evaluate(document, candles), NextId("uid", 1), []
+    for index in range(len(candles) - 1):
+        situation = Situation(document, market, risk, 1, {}, blocked)
+        data = candle_events(state, candles, signals, index, situation, ids)
+        group = [event("uid", 1, seq=n, at_ms=int(candles.ts[index]) + HOUR, data=item) for n, item in enumerate(data, 1)]
+        state = fold(group, state)
+        everything += data
+    return state, everything
+
+
+FAST = {"fast.period": 4, "slow.period": 11}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("protect", [{}, {"protect.stopLossPercent": 1.5, "protect.takeProfitPercent": 2}])
+def test_paper_trades_as_the_backtest_did(seed, protect):
+    """Same entries and exits at the same candles; equity to what rounding to the market's step can make (1e-4)."""
+    document = with_parameters(template("sma-crossover"), FAST | protect)
+    candles = random_candles(400, seed)
+    report = run_backtest(document, {"BTC/USDT": candles}, timeframe="1h", costs=Costs(10, 2))
+    state, events = play(document, candles)
+    fills = [item for item in events if type(item).__name__ == "Filled"]
+    sells = [item for item in fills if item.side == "sell"]
+    last = candles.ts[-1]
+    closed = [trade for trade in report.trades if trade.exit_ms < last or trade.reason == "Exit"]
+    assert len(closed) == len(sells)
+    assert [round(trade.exit_price, 6) for trade in closed] == [round(float(fill.price), 6) for fill in sells]
+    equity_then = dict(report.equity)[int(candles.ts[-2])]
+    marked = next(item for item in reversed(events) if type(item).__name__ == "Equity")
+    assert pytest.approx(equity_then, rel=1e-4) == float(marked.equity)
+    assert state.cash >= 0
+
+
+def test_money_is_exact():
+    """A thousand candles leave cash and positions that add up to the last digit."""
+    document = with_parameters(template("sma-crossover"), FAST)
+    state, events = play(document, random_candles(1000, 3))
+    cash = Decimal(10000)
+    held = Decimal(0)
+    for item in events:
+        if type(item).__name__ == "Filled":
+            sign = 1 if item.side == "buy" else -1
+            cash -= sign * item.amount * item.price + item.fee
+            held += sign * item.amount
+    assert cash == state.cash
+    assert held == sum((position.amount for position in state.positions.values()), Decimal(0))
+
+
+ALWAYS = parse_document(
+    {
+        "schema": "tradewind.strategy/v1",
+        "timeframe": "1h",
+        "nodes": [
+            {"id": "up", "op": "above", "in": ["close"], "params": {"value": 0}},
+            {"id": "down", "op": "below", "in": ["close"], "params": {"value": 0}},
+        ],
+        "entry": {"when": "up"},
+        "exit": {"when": "down"},
+    }
+)
+
+
+def first_decision(**arguments):
+    _, events = play(ALWAYS, random_candles(3, 1), **arguments)
+    return next(item for item in events if type(item).__name__ == "Decision"), events
+
+
+def test_a_blocked_entry_is_told_and_not_made():
+    """The decision stands in the ledger with its reason, and no order does."""
+    decision, events = first_decision(blocked="Paused")
+    assert ("Enter", "Paused") == (decision.action, decision.blocked)
+    assert not [item for item in events if type(item).__name__ == "Intended"]
+
+
+def test_an_order_below_the_markets_minimum_is_not_made():
+    """4 USDT cannot buy where 5 are the least."""
+    decision, _ = first_decision(capital="4")
+    assert decision.blocked.startswith("BelowMinimum: 4.00 buys 0.00")
+
+
+def test_amounts_are_rounded_down_to_the_step():
+    """10,000 at about 1,000 with a step of 1 buy 9, never 10."""
+    market = PaperMarket("BTC/USDT", Decimal("0.001"), Decimal(0), Decimal(1), Decimal(5))
+    _, events = first_decision(market=market)
+    assert Decimal(9) == next(item.amount for item in events if type(item).__name__ == "Intended")
+
+
+def test_a_position_stays_within_its_limit():
+    """10 % of 10,000 at about 1,000 is one coin at most."""
+    _, events = first_decision(risk=RiskLimits(max_position_percent=10))
+    assert Decimal("0.9") < next(item.amount for item in events if type(item).__name__ == "Intended") <= Decimal(1)
+
+
+def test_the_same_order_has_the_same_name():
+    """18 characters: bot, epoch, number; another epoch is another name."""
+    assert client_order_id("uid", 3, 7) == client_order_id("uid", 3, 7)
+    assert 18 == len(client_order_id("uid", 3, 7))
+    assert client_order_id("uid", 3, 7).startswith(bot_prefix("uid"))
+    assert 4 == len({client_order_id("uid", e, n) for e in (1, 2) for n in (1, 2)})
+    with pytest.raises(ValueError, match="does not fit"):
+        client_order_id("uid", 36**4, 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "equity", "peak", "day", "expected"),
+    [
+        (RiskLimits(), 1, 100, 100, None),
+        (RiskLimits(max_drawdown_percent=20), 80, 100, 0, "MaxDrawdown"),
+        (RiskLimits(max_drawdown_percent=20), 81, 100, 0, None),
+        (RiskLimits(max_daily_loss_percent=3), 97, 200, 100, "MaxDailyLoss"),
+        (RiskLimits(max_daily_loss_percent=3), 98, 200, 100, None),
+    ],
+)
+def test_a_loss_limit_is_reached_at_its_number(limits, equity, peak, day, expected):
+    """At the limit counts as reached."""
+    state = LedgerState(equity=Decimal(equity), peak_equity=Decimal(peak), day_start_equity=Decimal(day))
+    found = breach(state, limits)
+    assert expected == (found.partition(":")[0] if found else None)

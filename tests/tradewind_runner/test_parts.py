@@ -1,0 +1,108 @@
+"""Clock, outbox, configuration and last words of a runner; and what its process must not load."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tradewind_api.ledger import Stopped, event
+from tradewind_api.runner import BotConfig, MissingRange, TerminationMessage
+from tradewind_runner.configuration import ConfigFile, ConfigurationError
+from tradewind_runner.exchange_clock import ExchangeClock
+from tradewind_runner.last_words import write_last_words
+from tradewind_runner.lean_ccxt import UnknownExchangeError, exchange_class
+from tradewind_runner.outbox import Outbox, OutboxFullError
+
+
+def group(first, count):
+    return [event("uid", 1, seq=n, at_ms=0, data=Stopped(reason="r")) for n in range(first, first + count)]
+
+
+def test_the_clock_follows_the_exchange_at_its_speed():
+    """Asked at 10 s, answered at 12 s: the answer was of 11 s; two wall seconds later 120 exchange seconds have passed."""
+    wall = [11.0]
+    clock = ExchangeClock(60, monotonic=lambda: wall[0])
+    clock.sync(1_000_000, asked=10.0, answered=12.0)
+    assert 1_000_000 == clock.now_ms()
+    wall[0] = 13.0
+    assert 1_120_000 == clock.now_ms()
+    assert pytest.approx(1.0) == clock.wall_seconds_until(1_180_000)
+    assert 0 == clock.wall_seconds_until(1)
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    found = Outbox(tmp_path / "outbox")
+    yield found
+    found.close()
+
+
+def test_a_group_is_never_divided(outbox):
+    """Batches of at most five events take whole groups; a group larger than that goes alone."""
+    for first, count in ((1, 3), (4, 3), (7, 6)):
+        outbox.append(group(first, count))
+    assert [1, 2, 3] == [item.seq for item in outbox.batch(5)]
+    outbox.acknowledge(3)
+    assert [4, 5, 6] == [item.seq for item in outbox.batch(5)]
+    outbox.acknowledge(6)
+    assert 6 == len(outbox.batch(5))
+
+
+def test_half_an_acknowledgement_keeps_the_group(outbox):
+    """Only a whole group is forgotten."""
+    outbox.append(group(1, 3))
+    outbox.acknowledge(2)
+    assert 3 == outbox.events
+
+
+def test_a_group_is_on_disk_before_it_counts(outbox, tmp_path):
+    """What append returned from can be read by somebody else."""
+    outbox.append(group(1, 2))
+    assert [1, 2] == [item["seq"] for item in json.loads((tmp_path / "outbox").read_text())]
+
+
+def test_a_full_outbox_says_so(outbox, monkeypatch):
+    """Nothing is dropped silently."""
+    monkeypatch.setattr("tradewind_runner.outbox.MOST_EVENTS", 4)
+    outbox.append(group(1, 3))
+    with pytest.raises(OutboxFullError, match="3 events wait"):
+        outbox.append(group(4, 3))
+
+
+def test_a_swapped_file_is_noticed(tmp_path):
+    """Kubernetes swaps a link; the same file twice is no change."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "link").symlink_to("one")
+    file = ConfigFile(tmp_path / "link", BotConfig)
+    with pytest.raises(ConfigurationError, match="'bot'"):
+        file.read()
+    assert not file.changed()
+    (tmp_path / "new").symlink_to("two")
+    (tmp_path / "new").replace(tmp_path / "link")
+    assert file.changed()
+
+
+def test_last_words_fit_into_four_kilobytes(tmp_path):
+    """Kubernetes keeps no more; the code survives."""
+    missing = [MissingRange(symbol="BTC/USDT", from_ms=i, to_ms=i + 1) for i in range(20)]
+    write_last_words(tmp_path / "log", TerminationMessage(code="DataMissing", message="é" * 1000, missing=missing))
+    assert "DataMissing" == json.loads((tmp_path / "log").read_text())["code"]
+    assert (tmp_path / "log").stat().st_size <= 4096
+
+
+def test_an_unknown_exchange_is_refused():
+    """By ccxt's own list of modules."""
+    with pytest.raises(UnknownExchangeError, match="nosuch"):
+        exchange_class("nosuch")
+
+
+def test_a_bots_process_stays_lean():
+    """No pandas, numba, pyarrow or hyperopt; one exchange of ccxt and not the hundred others."""
+    code = (
+        "import sys, tradewind_runner.bot; from tradewind_runner.lean_ccxt import exchange_class; exchange_class('binance');"
+        "print([m for m in ('pandas','numba','pyarrow','hyperopt','ccxt.async_support.kraken') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.strip()
