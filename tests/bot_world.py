@@ -51,6 +51,10 @@ class Portal:
     def of_type(self, name: str) -> list[LedgerEvent]:
         return [item for item in list(self.events) if item.type == name]
 
+    def forget(self) -> None:
+        """Be as a portal whose store is gone."""
+        self.events, self.epoch = [], 0
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
@@ -98,6 +102,8 @@ class Portal:
 
     def _events(self, body: dict[str, Any]) -> web.Response:
         epoch = body["epoch"]
+        if epoch > self.epoch:
+            return web.json_response({"code": "EpochUnknown", "detail": "start again"}, status=409)
         if epoch < self.epoch:
             return web.json_response({"code": "Fenced", "detail": f"epoch {self.epoch} is in force"}, status=409)
         known = max((item.seq for item in self.events if item.epoch == epoch), default=0)

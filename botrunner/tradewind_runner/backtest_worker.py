@@ -57,7 +57,7 @@ async def fetch(portal: PortalClient, config: BacktestConfig) -> dict[str, Candl
         try:
             found[symbol] = await _patiently(portal, query)
         except DataMissingError as exc:
-            missing += exc.missing(symbol)
+            missing += exc.missing()
             message = str(exc)
         await _tell(portal, Progress(done=number, total=len(config.dataset.symbols) + 1, message=f"candles of {symbol}"))
     if missing or message:

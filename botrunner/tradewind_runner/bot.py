@@ -28,7 +28,7 @@ from tradewind_runner.last_words import write_last_words
 from tradewind_runner.lean_ccxt import UnknownExchangeError
 from tradewind_runner.outbox import Outbox
 from tradewind_runner.paper_bot import PaperBot
-from tradewind_runner.portal import FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+from tradewind_runner.portal import EpochUnknownError, FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION, RunnerSettings
 
@@ -163,7 +163,7 @@ async def main() -> int:
         words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
     except FencedError as exc:
         words, code = TerminationMessage(code="Fenced", message=str(exc)), EXIT_FENCED
-    except (ConfigurationError, SymbolUnknownError, UnknownExchangeError) as exc:
+    except (ConfigurationError, EpochUnknownError, SymbolUnknownError, UnknownExchangeError) as exc:
         words, code = TerminationMessage(code="Failed", message=str(exc)), EXIT_FAILED
     except Exception as exc:
         log.exception("the bot failed")

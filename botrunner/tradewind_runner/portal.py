@@ -48,13 +48,19 @@ class FencedError(PortalRefusedError):
     """A younger pod of this bot has taken over: stop at once."""
 
 
+class EpochUnknownError(PortalRefusedError):
+    """The portal has lost this epoch, with its store: only a new start gets another."""
+
+
 class DataMissingError(PortalRefusedError):
     """The platform does not have these candles."""
 
-    def missing(self, symbol: str) -> list[MissingRange]:
-        """Return the ranges that are missing."""
-        ranges = self.body.get("missing") or []
-        return [MissingRange(symbol=symbol, from_ms=item["from"], to_ms=item["to"]) for item in ranges[:20]]
+    def missing(self) -> list[MissingRange]:
+        """Return the ranges that are missing, as far as the portal named them."""
+        try:
+            return [MissingRange.model_validate(item) for item in (self.body.get("missing") or [])[:20]]
+        except ValidationError:
+            return []
 
 
 class PortalClient:
@@ -134,5 +140,6 @@ def _refusal(status: int, content: bytes) -> PortalError:
         body, code, detail = {}, "", content[:200].decode(errors="replace")
     if status >= 500 or status == 429 or not code or status in {401, 403}:
         return PortalUnavailableError(f"the portal answered {status} {code} {detail}")
-    kind = {"Fenced": FencedError, "DataMissing": DataMissingError}.get(code, PortalRefusedError)
+    kinds = {"Fenced": FencedError, "DataMissing": DataMissingError, "EpochUnknown": EpochUnknownError}
+    kind = kinds.get(code, PortalRefusedError)
     return kind(code, detail, body)

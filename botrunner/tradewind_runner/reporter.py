@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tradewind_api.ledger import LedgerEvent
 from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest
 from tradewind_runner.outbox import Outbox
-from tradewind_runner.portal import FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+from tradewind_runner.portal import EpochUnknownError, FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
 
 log = logging.getLogger("tradewind.runner")
 HEARTBEAT_S, PAUSE_S, PAUSE_MOST_S = 15.0, 0.2, 5.0
@@ -34,7 +34,7 @@ class Reporter:
         return self._outbox.events
 
     async def run(self, trading: Callable[[], tuple[bool, int]]) -> None:
-        """Send and renew for ever. Raises FencedError when a younger pod has taken over."""
+        """Send and renew for ever. Raises FencedError or EpochUnknownError when this epoch is over."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send())
             tasks.create_task(self._renew(trading))
@@ -55,7 +55,7 @@ class Reporter:
             try:
                 batch = EventBatch(epoch=self._epoch, events=self._outbox.batch(EVENTS_PER_BATCH))
                 answer = await self._portal.events(batch)
-            except FencedError:
+            except (FencedError, EpochUnknownError):
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("events wait: %s", exc)
@@ -79,7 +79,7 @@ class Reporter:
             try:
                 answer = await self._portal.lease(request)
                 self.kill, self.close_now = list(answer.kill), answer.close_now
-            except FencedError:
+            except (FencedError, EpochUnknownError):
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("lease not renewed: %s", exc)

@@ -35,6 +35,8 @@ class Client:
             headers["Tradewind-Tenant"] = self._profile.tenant
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid.uuid4())
+        if method in {"PUT", "PATCH", "DELETE"}:
+            headers["If-Match"] = "*"  # a person at a terminal means the bot as it is
         headers["Content-Type"] = "application/octet-stream" if raw is not None else "application/json"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         where = f"/api/v1{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")

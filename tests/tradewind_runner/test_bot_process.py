@@ -175,3 +175,12 @@ def test_what_cannot_run_says_why_and_ends(world, changes, code, exit_code, mess
     assert exit_code == world.start_bot().wait(30)
     assert code == world.words(0)["code"]
     assert message in world.words(0)["message"]
+
+
+def test_a_portal_that_lost_its_store_gets_a_new_start(world):
+    """An epoch that the portal does not know ends the process, so that the next one asks for another."""
+    bot = world.start_bot()
+    wait_for(lambda: world.portal.of_type("Decision"))
+    world.portal.forget()
+    assert 1 == bot.wait(30)
+    assert "EpochUnknown" in world.words(0)["message"]

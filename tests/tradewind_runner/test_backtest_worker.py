@@ -1,0 +1,94 @@
+"""The back-test worker's process: the same figures as `tw backtest run`, and exit codes that say who must act."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from aiohttp import web
+from bot_world import Portal
+
+from tradewind_api.document.resolve import template
+from tradewind_api.runner import CANDLES_MEDIA_TYPE
+from tradewind_engine.candle_files import read_candle_file
+
+
+@pytest.fixture
+def portal():
+    found = Portal()
+    yield found
+    found.stop()
+
+
+def run_worker(portal, folder, **changes):
+    """Run the process on a configuration and return its exit code and last words."""
+    document = template("rsi")
+    config = {
+        "backtest": {"uid": "u", "name": "b", "namespace": "n", "tenant": "t", "plan": "pro", "generation": 1},
+        "strategy": document.to_json(),
+        "strategyDigest": "d",
+        "dataset": {"exchange": "simulated", "symbols": ["BTC/USDT"], "timeframe": "1h", "fromMs": 0, "toMs": 10**13},
+        "capital": {"currency": "USDT", "amount": "10000"},
+    } | changes
+    (folder / "backtest.json").write_text(json.dumps(config))
+    (folder / "token").write_text("pod-token")
+    env = os.environ | {
+        "TRADEWIND_RUNNER_PORTAL_URL": f"http://127.0.0.1:{portal.port}",
+        "TRADEWIND_RUNNER_CONFIG": str(folder / "backtest.json"),
+        "TRADEWIND_RUNNER_TOKEN_FILE": str(folder / "token"),
+        "TRADEWIND_RUNNER_TERMINATION_LOG": str(folder / "words"),
+    }
+    done = subprocess.run([sys.executable, "-m", "tradewind_runner.backtest_worker"], env=env, check=False, capture_output=True)
+    return done.returncode, json.loads((folder / "words").read_text())
+
+
+def test_the_worker_equals_the_command_line_to_the_last_digit(portal, recorded, tmp_path):
+    """Four years of BTC by the hour: one report, whichever way it is made."""
+    file = recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet"
+    columns = b"".join(read_candle_file(file).column_bytes())
+    portal.candles = lambda _: web.Response(body=columns, content_type=CANDLES_MEDIA_TYPE)
+    code, words = run_worker(portal, tmp_path)
+    assert (0, "Succeeded") == (code, words["code"])
+    command = [
+        sys.executable,
+        "-m",
+        "tradewind_cli.main",
+        "backtest",
+        "run",
+        "rsi",
+        "--data",
+        str(file),
+        "-o",
+        "json",
+        "--full",
+    ]
+    done = subprocess.run([*command, "--exchange", "simulated", "--symbol", "BTC/USDT"], check=True, capture_output=True)
+    assert json.loads(done.stdout) == portal.reports[0]["report"]
+    assert "223" == words["summary"]["trades"]
+
+
+def test_missing_candles_end_with_65_and_the_ranges(portal, tmp_path):
+    """Who reads it knows what to import."""
+    problem = {"code": "DataMissing", "detail": "import them", "missing": [{"symbol": "BTC/USDT", "fromMs": 5, "toMs": 9}]}
+    portal.candles = lambda _: web.json_response(problem, status=404)
+    code, words = run_worker(portal, tmp_path)
+    assert (65, "DataMissing") == (code, words["code"])
+    assert [{"symbol": "BTC/USDT", "fromMs": 5, "toMs": 9}] == words["missing"]
+
+
+def test_too_few_candles_end_with_65(portal, tmp_path):
+    """RSI(14) needs 351 candles."""
+    ts = np.arange(10, dtype="<i8") * 3_600_000
+    ones = np.ones(10, dtype="<f8").tobytes()
+    portal.candles = lambda _: web.Response(body=ts.tobytes() + ones * 5, content_type=CANDLES_MEDIA_TYPE)
+    code, words = run_worker(portal, tmp_path)
+    assert 65 == code
+    assert "one decision needs 351 1h candles, there are 10" in words["message"]
+
+
+def test_a_bad_strategy_ends_with_64(portal, tmp_path):
+    """Before anything is fetched."""
+    code, words = run_worker(portal, tmp_path, strategy={"schema": "tradewind.strategy/v1", "nodes": []})
+    assert (64, "BadStrategy") == (code, words["code"])
