@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tradewind_cluster import temporary
 from tradewind_cluster.api import Api
 from tradewind_cluster.layout import Layout

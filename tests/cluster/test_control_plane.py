@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+
 from tradewind_cluster.api import Api, ApiError
 
 
