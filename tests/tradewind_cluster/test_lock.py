@@ -19,7 +19,7 @@ def test_who_waits_gets_the_folder_that_is_there_now(tmp_path: Path) -> None:
     with exclusive(folder):
         thread = threading.Thread(target=wait)
         thread.start()
-        shutil.rmtree(folder)
         order.append("first")
+        shutil.rmtree(folder)
     thread.join(10)
     assert ["first", "second"] == order

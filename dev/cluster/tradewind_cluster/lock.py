@@ -12,7 +12,10 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Hold the folder itself, making it where it is missing; waits for whoever holds it, who may remove it meanwhile."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # removed since the line before
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _is(handle, folder):
             break
