@@ -7,6 +7,7 @@ EXTRAS := operator runner backtest portal cli simulator cluster dev
 SOURCES := crds botrunner operator portal dev tests
 
 .DEFAULT_GOAL := help
+export CONTEXT REGISTRY DATA SYMBOL PORT CLUSTER KEEP
 
 .PHONY: help
 help: ## Show this list
@@ -53,3 +54,25 @@ SOURCES_TYPED := crds botrunner operator portal dev
 .PHONY: test
 test: check ## All tests: what `check` does, then the real control plane and real pods
 	@$(BIN)/pytest -m "cluster or node or browser"
+
+# What `make up` and `tw` need, and no development tool.
+RUN := .venv-run
+
+$(RUN)/.ready: requirements-cli.txt requirements-cluster.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer is needed (apt-get install python3 python3-venv)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv: for $(RUN)"; apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@echo "making $(RUN) from requirements-cli.txt and requirements-cluster.txt (hash-checked)"
+	@test -x $(RUN)/bin/python || $(PYTHON) -m venv $(RUN)
+	@for file in $^; do $(RUN)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $$file || exit 1; done
+	@printf '%s\n' crds botrunner portal dev/cluster dev/demo | sed "s|^|$(CURDIR)/|" > \
+		"$$($(RUN)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tradewind.pth"
+	@printf '#!%s\nfrom tradewind_cli.main import main\nmain()\n' "$(CURDIR)/$(RUN)/bin/python" > $(RUN)/bin/tw && chmod +x $(RUN)/bin/tw
+	@touch $@
+
+.PHONY: up
+up: $(RUN)/.ready ## Bring everything up and show that it works (CONTEXT= REGISTRY= DATA= SYMBOL= PORT= CLUSTER=)
+	@$(RUN)/bin/python -m tradewind_demo up
+
+.PHONY: down
+down: $(RUN)/.ready ## Take everything away and delete the demo's data (KEEP=1 keeps it)
+	@$(RUN)/bin/python -m tradewind_demo down
