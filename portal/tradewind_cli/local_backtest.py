@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.resolve import TEMPLATES, read_document, template, with_parameters
+from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import Costs, run_backtest
 from tradewind_engine.backtest.report import Report
 from tradewind_engine.candle_files import read_candle_file
@@ -42,9 +43,11 @@ def run_local(run: LocalRun, parameters: Mapping[str, float]) -> Report:
         OSError: If the strategy file cannot be read.
     """
     document = load_strategy(run.strategy, parameters)
+    if run.timeframe:  # another timeframe is another strategy, as the operator has it
+        document = parse_document(document.to_json() | {"timeframe": run.timeframe})
     history = read_candle_file(run.data)
     source = infer_timeframe(history.ts)
-    target = run.timeframe or document.timeframe
+    target = document.timeframe
     try:
         history = resample(history, source, target)
     except CandleError:
