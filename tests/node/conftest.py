@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from platform_world import Platform
 
 from tradewind_cluster import images, preflight, temporary
 from tradewind_cluster.api import Api
@@ -59,6 +60,14 @@ def node_cluster(machine: None) -> Iterator[Layout]:
     """A whole cluster for this run."""
     with temporary.node_cluster() as where:
         yield where
+
+
+@pytest.fixture(scope="session")
+def platform(node_cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The chart with the simulated exchange on that cluster, and a trader's login that touches no file of the person's own."""
+    folder = tmp_path_factory.mktemp("platform")
+    os.environ["TRADEWIND_CLI_PROFILE"] = str(folder / "profile.json")
+    return Platform(node_cluster, folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,61 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
+from platform_world import wait_for
 
-from tradewind_cli.client import ApiError, Client
-from tradewind_demo import demo, images, release
-from tradewind_demo.kube import NAMESPACE, Kube
-
-
-class Platform:
-    """The installed chart, and a trader who is logged in."""
-
-    def __init__(self, layout, folder):
-        self.layout, self.kube = layout, Kube(kubeconfig=str(layout.kubeconfig))
-        tags = images.build_all(print)
-        images.load_all(layout, tags, print)
-        release.install(self.kube, tags, registry="localhost", local=True, speed=60)
-        release.wait_ready(self.kube, print)
-        self.url = f"http://{layout.address}:{release.NODE_PORT}"
-        wait_for(lambda: self.answers("/readyz"))
-        self.client, _ = demo.trader_login(self.url, release.admin_password(self.kube), folder / "login.json", print)
-
-    def answers(self, path):
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-                return answer.read().decode()
-        except OSError:
-            return ""
-
-    def namespace(self):
-        return self.kube.get("tenant", demo.TENANT)["status"]["namespace"]
-
-    def decisions(self):
-        """Return how many candles the demo's bot has decided on; -1 while nobody answers."""
-        try:
-            return len([item for item in self.client.all_items(f"/bots/{demo.BOT}/events") if item["type"] == "Decision"])
-        except ApiError:
-            return -1
-
-
-def wait_for(look, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.5)
-    return found
-
-
-@pytest.fixture(scope="module")
-def platform(node_cluster, tmp_path_factory):
-    """The chart with the simulated exchange, on the run's own node."""
-    folder = tmp_path_factory.mktemp("demo")
-    os.environ["TRADEWIND_CLI_PROFILE"] = str(folder / "profile.json")
-    return Platform(node_cluster, folder)
+from tradewind_cli.client import Client
+from tradewind_demo import demo
+from tradewind_demo.kube import NAMESPACE
 
 
 def check_ledger(client: Client) -> None:
