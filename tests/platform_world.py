@@ -17,6 +17,7 @@ class Platform:
 
     def __init__(self, layout: Layout, folder: Path) -> None:
         self.layout, self.kube = layout, Kube(kubeconfig=str(layout.kubeconfig))
+        release.define(self.kube)
         tags = images.build_all(print)
         images.load_all(layout, tags, print)
         release.install(self.kube, tags, registry="localhost", local=True, speed=60)

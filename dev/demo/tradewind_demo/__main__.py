@@ -36,6 +36,7 @@ def up() -> None:
     else:
         say(f"bringing up the local cluster {NAME!r}, because CONTEXT is not set")
         kube = _local_cluster()
+    release.define(kube)
     with step("images"):
         tags = images.build_all(say, REGISTRY or "localhost")
         if REGISTRY:

@@ -15,9 +15,22 @@ NODE_PORT = 30800
 CRDS = ("tradingbots", "backtests", "tenants", "plans")
 
 
+def define(kube: Kube) -> None:
+    """Bring the definitions of our kinds, early: the API server's quotas count a new kind only after most of a minute.
+
+    kubectl remembers for hours which kinds and categories there are; it is made to look again.
+    """
+    kube.kubectl(
+        "apply", "--server-side", "--force-conflicts", *(f"--filename={ROOT}/crds/{name}.tradewind.dev.yaml" for name in CRDS)
+    )
+    kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}.tradewind.dev" for name in CRDS), "--timeout=60s")
+    kube.kubectl("api-resources")
+
+
 def install(kube: Kube, tags: dict[str, str], *, registry: str, local: bool, speed: float) -> None:
-    """Install or upgrade the chart with the simulated exchange."""
+    """Install or upgrade the chart with the simulated exchange; `define` comes before."""
     values: dict[str, Any] = {
+        "crds": {"install": False},
         "images": {
             "registry": registry,
             "tags": tags,
