@@ -25,13 +25,17 @@ def profile_path() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tradewind/profile.json"
 
 
+def load_file_profile() -> Profile:
+    """Return what the file says, the default where there is none."""
+    try:
+        return Profile(**json.loads(profile_path().read_text()))
+    except (OSError, ValueError, TypeError):
+        return Profile()
+
+
 def load_profile() -> Profile:
     """Return the profile in force: TRADEWIND_CLI_URL, _TOKEN and _TENANT go before the file."""
-    try:
-        kept = Profile(**json.loads(profile_path().read_text()))
-    except (OSError, ValueError, TypeError):
-        kept = Profile()
-    env = os.environ
+    kept, env = load_file_profile(), os.environ
     return Profile(
         env.get("TRADEWIND_CLI_URL", kept.url),
         env.get("TRADEWIND_CLI_TOKEN", kept.token),

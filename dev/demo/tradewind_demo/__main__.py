@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tradewind_cli.profile import load_file_profile, profile_path
 from tradewind_cluster import binaries, cluster
 from tradewind_cluster.layout import DEFAULT_NAME, ClusterError, layout, state_home
 from tradewind_demo import demo, images, release
@@ -68,6 +69,8 @@ def down() -> None:
         cluster.down(where, keep=keep)
     if not keep:
         _kept().unlink(missing_ok=True)
+        if load_file_profile().url == f"http://127.0.0.1:{PORT}":
+            profile_path().unlink(missing_ok=True)
     say(
         "its data is kept for the next `make up`"
         if keep

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind_cli.client import ApiError, Client, make_token
-from tradewind_cli.profile import Profile, save_profile
+from tradewind_cli.profile import Profile, load_file_profile, profile_path, save_profile
 from tradewind_demo.kube import Kube
 from tradewind_demo.steps import DemoError
 from tradewind_engine.candle_files import read_candle_file
@@ -141,7 +141,8 @@ def inspect(data: str, symbol: str) -> Market:
 
 def _client(url: str, token: str) -> Client:
     profile = Profile(url, token)
-    save_profile(profile)
+    if not profile_path().exists() or load_file_profile().url == url:  # a login to another portal is the person's own
+        save_profile(profile)
     return Client(profile)
 
 
