@@ -176,13 +176,14 @@ class World:
         link.symlink_to(fresh)
         link.replace(self.folder / "bot.json")
 
-    def start_bot(self) -> subprocess.Popen[bytes]:
+    def start_bot(self, *, state: int | None = None) -> subprocess.Popen[bytes]:
+        """Start a pod, or a container again on the disk of pod number `state`."""
         number = len(self.processes)
         env = os.environ | {
             "TRADEWIND_RUNNER_PORTAL_URL": f"http://127.0.0.1:{self.portal.port}",
             "TRADEWIND_RUNNER_CONFIG": str(self.folder / "bot.json"),
             "TRADEWIND_RUNNER_TOKEN_FILE": str(self.folder / "token"),
-            "TRADEWIND_RUNNER_STATE_DIR": str(self.folder / f"state-{number}"),
+            "TRADEWIND_RUNNER_STATE_DIR": str(self.folder / f"state-{number if state is None else state}"),
             "TRADEWIND_RUNNER_METRICS_PORT": str(self.metrics if number == 0 else free_port()),
             "TRADEWIND_RUNNER_TERMINATION_LOG": str(self.folder / f"words-{number}"),
         }

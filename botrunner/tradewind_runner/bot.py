@@ -23,18 +23,27 @@ from tradewind_api.runner import (
 )
 from tradewind_runner import health
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
-from tradewind_runner.exchange import Exchange, SymbolUnknownError
+from tradewind_runner.exchange import Exchange, ExchangeUnavailableError, SymbolUnknownError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.lean_ccxt import UnknownExchangeError
-from tradewind_runner.outbox import Outbox
+from tradewind_runner.left_over import resend
+from tradewind_runner.outbox import Outbox, outbox_path
 from tradewind_runner.paper_bot import PaperBot
-from tradewind_runner.portal import EpochUnknownError, FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+from tradewind_runner.portal import (
+    EpochUnknownError,
+    FencedError,
+    PortalClient,
+    PortalRefusedError,
+    PortalUnavailableError,
+    SequenceGapError,
+)
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION, RunnerSettings
 
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
-STALE_S, FLUSH_S = 120.0, 8.0
+STALE_S, FLUSH_S, PRICES_S = 120.0, 8.0, 3.0
+CLOSE = "CancelOrdersAndClosePositions"
 RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode")
 
 
@@ -70,8 +79,8 @@ class BotProcess:
                 answer = await self._start(portal, config)
                 if answer is None:
                     return TerminationMessage(code="Stopped", message="stopped before it started", receipt=True)
-                outbox = Outbox(self.settings.state_dir / f"outbox-{answer.epoch}.jsonl")
-                reporter = Reporter(portal, outbox, answer.epoch)
+                outbox = Outbox(outbox_path(self.settings.state_dir, answer.epoch))
+                reporter = Reporter(portal, outbox, answer)
                 self.bot = PaperBot(config, exchange, reporter, answer)
                 health.LIVE.set(0)
                 try:
@@ -87,6 +96,7 @@ class BotProcess:
         pause = 0.3
         while not self.stop.is_set():
             try:
+                await resend(portal, self.settings.state_dir)
                 return await portal.start(request)
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 self.waiting_for = f"the portal does not answer: {exc}"
@@ -112,14 +122,13 @@ class BotProcess:
         if failure is not None and not isinstance(failure, UpdateReady):
             tasks[1].cancel()
             raise _innermost(failure)
-        if reason == "Stopped" and bot.config.stop_policy == "CancelOrdersAndClosePositions":
-            bot.close_positions("Stop")
-        bot.say(Stopped(reason=reason))
+        left = await _close_all(bot) if reason == "Stopped" and bot.config.stop_policy == CLOSE else ""
+        bot.say(Stopped(reason=reason, message=left))
         flushed = await reporter.flush(FLUSH_S)
         tasks[1].cancel()
-        message = "" if flushed else f"{reporter.waiting} events were not handed to the portal"
+        message = left if flushed else f"{reporter.waiting} events were not handed to the portal"
         return TerminationMessage(
-            code="UpdateReady" if reason == "UpdateReady" else "Stopped", message=message, receipt=flushed
+            code="UpdateReady" if reason == "UpdateReady" else "Stopped", message=message, receipt=flushed and not left
         )
 
     async def _watch(self, bot: PaperBot, reporter: Reporter) -> None:
@@ -138,10 +147,21 @@ class BotProcess:
                 same = all(getattr(fresh, name) == getattr(bot.config, name) for name in RESTART_FIELDS)
                 pending = None if same else fresh
                 kept = {name: getattr(bot.config, name) for name in RESTART_FIELDS} | {"strategy": bot.config.strategy}
-                bot.config = fresh if same else fresh.model_copy(update=kept)
+                bot.update_pending = pending is not None
+                bot.reconfigure(fresh if same else fresh.model_copy(update=kept))
                 log.info("configuration of generation %s is in force", fresh.bot.generation)
             if pending is not None and (bot.flat() or pending.update_when == "Immediate"):
                 raise UpdateReady
+
+
+async def _close_all(bot: PaperBot) -> str:
+    """Sell all that is held; return what could not be sold."""
+    try:
+        await asyncio.wait_for(bot.look_at_prices(), PRICES_S)
+    except (ExchangeUnavailableError, TimeoutError) as exc:
+        log.warning("no price to sell at: %r", exc)
+    bot.close_positions("Stop")
+    return f"still held: {', '.join(sorted(bot.state.positions))}" if bot.state.positions else ""
 
 
 def _innermost(failure: BaseException) -> BaseException:
@@ -163,7 +183,7 @@ async def main() -> int:
         words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
     except FencedError as exc:
         words, code = TerminationMessage(code="Fenced", message=str(exc)), EXIT_FENCED
-    except (ConfigurationError, EpochUnknownError, SymbolUnknownError, UnknownExchangeError) as exc:
+    except (ConfigurationError, EpochUnknownError, SequenceGapError, SymbolUnknownError, UnknownExchangeError) as exc:
         words, code = TerminationMessage(code="Failed", message=str(exc)), EXIT_FAILED
     except Exception as exc:
         log.exception("the bot failed")

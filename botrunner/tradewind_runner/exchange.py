@@ -1,6 +1,7 @@
 """The market side of an exchange through ccxt: time, candles, market rules. Errors of ccxt end here."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -49,14 +50,15 @@ class Exchange:
         """Close the connections."""
         await self._ccxt.close()
 
-    async def connect(self, symbols: list[str]) -> dict[str, Market]:
-        """Return the rules of the symbols, after one look at the exchange's time."""
+    async def connect(self, symbols: list[str], *, held: Iterable[str] = ()) -> dict[str, Market]:
+        """Return the rules of the symbols, and of those held that are still traded. Raises SymbolUnknownError."""
         await self._call(self._ccxt.load_markets, True)
         await self.sync_clock()
         missing = [symbol for symbol in symbols if symbol not in self._ccxt.markets]
         if missing:
             raise SymbolUnknownError(f"the exchange does not trade {', '.join(missing)}")
-        return {symbol: _market(self._ccxt.markets[symbol]) for symbol in symbols}
+        wanted = {*symbols, *(symbol for symbol in held if symbol in self._ccxt.markets)}
+        return {symbol: _market(self._ccxt.markets[symbol]) for symbol in sorted(wanted)}
 
     async def sync_clock(self) -> None:
         """Ask the exchange for its time."""

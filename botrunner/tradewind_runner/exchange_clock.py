@@ -10,10 +10,12 @@ class ExchangeClock:
     def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._speed, self._monotonic = speed, monotonic
         self._at, self._exchange_ms = 0.0, 0.0
+        self.synced = False
 
     def sync(self, exchange_ms: float, *, asked: float, answered: float) -> None:
         """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed."""
         self._at, self._exchange_ms = (asked + answered) / 2, exchange_ms
+        self.synced = True
 
     def now_ms(self) -> float:
         """Return the exchange's time in ms."""

@@ -52,6 +52,10 @@ class EpochUnknownError(PortalRefusedError):
     """The portal has lost this epoch, with its store: only a new start gets another."""
 
 
+class SequenceGapError(PortalRefusedError):
+    """The portal misses events that it had acknowledged, as after a restore: a new start goes on from what it has."""
+
+
 class DataMissingError(PortalRefusedError):
     """The platform does not have these candles."""
 
@@ -140,6 +144,11 @@ def _refusal(status: int, content: bytes) -> PortalError:
         body, code, detail = {}, "", content[:200].decode(errors="replace")
     if status >= 500 or status == 429 or not code or status in {401, 403}:
         return PortalUnavailableError(f"the portal answered {status} {code} {detail}")
-    kinds = {"Fenced": FencedError, "DataMissing": DataMissingError, "EpochUnknown": EpochUnknownError}
+    kinds: dict[str, type[PortalRefusedError]] = {
+        "Fenced": FencedError,
+        "DataMissing": DataMissingError,
+        "EpochUnknown": EpochUnknownError,
+        "SequenceGap": SequenceGapError,
+    }
     kind = kinds.get(code, PortalRefusedError)
     return kind(code, detail, body)

@@ -5,9 +5,16 @@ import logging
 from collections.abc import Callable
 
 from tradewind_api.ledger import LedgerEvent
-from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest
+from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest, StartAnswer
 from tradewind_runner.outbox import Outbox
-from tradewind_runner.portal import EpochUnknownError, FencedError, PortalClient, PortalRefusedError, PortalUnavailableError
+from tradewind_runner.portal import (
+    EpochUnknownError,
+    FencedError,
+    PortalClient,
+    PortalRefusedError,
+    PortalUnavailableError,
+    SequenceGapError,
+)
 
 log = logging.getLogger("tradewind.runner")
 HEARTBEAT_S, PAUSE_S, PAUSE_MOST_S = 15.0, 0.2, 5.0
@@ -16,11 +23,11 @@ HEARTBEAT_S, PAUSE_S, PAUSE_MOST_S = 15.0, 0.2, 5.0
 class Reporter:
     """One per epoch. `kill` names the kill switches that are on; entries stop while there is one."""
 
-    def __init__(self, portal: PortalClient, outbox: Outbox, epoch: int) -> None:
-        self.kill: list[str] = []
+    def __init__(self, portal: PortalClient, outbox: Outbox, start: StartAnswer) -> None:
+        self.kill: list[str] = list(start.kill)
         self.close_now = False
         self.acknowledged = 0
-        self._portal, self._outbox, self._epoch = portal, outbox, epoch
+        self._portal, self._outbox, self._epoch = portal, outbox, start.epoch
         self._more = asyncio.Event()
 
     def put(self, group: list[LedgerEvent]) -> None:
@@ -34,7 +41,7 @@ class Reporter:
         return self._outbox.events
 
     async def run(self, trading: Callable[[], tuple[bool, int]]) -> None:
-        """Send and renew for ever. Raises FencedError or EpochUnknownError when this epoch is over."""
+        """Send and renew for ever. Raises FencedError, EpochUnknownError or SequenceGapError when this epoch is over."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send())
             tasks.create_task(self._renew(trading))
@@ -55,7 +62,7 @@ class Reporter:
             try:
                 batch = EventBatch(epoch=self._epoch, events=self._outbox.batch(EVENTS_PER_BATCH))
                 answer = await self._portal.events(batch)
-            except (FencedError, EpochUnknownError):
+            except (FencedError, EpochUnknownError, SequenceGapError):
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("events wait: %s", exc)

@@ -273,7 +273,7 @@ class _Book:
             self.positions[data.symbol] = position
 
     def mark(self, data: Equity, at_ms: int) -> None:
-        if at_ms // DAY_MS != self.day:
+        if at_ms // DAY_MS > self.day:  # a second symbol that catches up may still be at yesterday's candles
             self.day, self.day_start_equity = at_ms // DAY_MS, self.equity
         self.equity = data.equity
         self.peak_equity = max(self.peak_equity, data.equity)

@@ -8,9 +8,10 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from bot_world import World, answers, wait_for
+from bot_world import UID, World, answers, wait_for
 
 from tradewind_api.ledger import fold
+from tradewind_runner.outbox import read_groups
 
 
 @pytest.fixture
@@ -176,6 +177,70 @@ def test_what_cannot_run_says_why_and_ends(world, changes, code, exit_code, mess
     assert exit_code == world.start_bot().wait(30)
     assert code == world.words(0)["code"]
     assert message in world.words(0)["message"]
+
+
+def test_a_killed_container_hands_in_what_it_had_written_down(world):
+    """The portal is away, the bot trades on and is killed: its disk outlives it, and so does every event."""
+    bot = world.start_bot()
+    wait_for(lambda: len(world.portal.of_type("Decision")) > 2)
+    world.portal.fault = lambda path: "500" if path == "events" else ""
+    acknowledged = len(world.portal.events)
+    outbox = world.folder / "state-0" / "outbox-1.jsonl"
+    written = outbox.stat().st_size
+    wait_for(lambda: outbox.stat().st_size > written + 5_000)
+    bot.kill()
+    bot.wait()
+    kept = [item for group in read_groups(outbox) for item in group]
+    assert acknowledged < len(kept)
+    world.portal.fault = lambda _: ""
+    world.start_bot(state=0)
+    wait_for(lambda: [item for item in world.portal.of_type("Decision") if item.epoch == 2])
+    assert kept == [item for item in world.portal.events if item.epoch == 1]
+    assert not outbox.exists()
+    check_ledger(world.portal)
+
+
+def test_closing_on_stop_finds_a_price_first(world):
+    """A pod that has just begun knows no price; told to close at once, it asks for one."""
+    bot = world.start_bot()
+    wait_for(lambda: len(world.portal.of_type("Filled")) % 2 == 1)
+    bot.kill()
+    bot.wait()
+    world.configure(stopPolicy="CancelOrdersAndClosePositions")
+    assert fold(world.portal.events).positions
+    again = world.start_bot()
+    wait_for(lambda: world.portal.of_type("Started")[-1].epoch == 2)
+    again.send_signal(signal.SIGTERM)
+    assert 0 == again.wait(15)
+    assert {} == fold(world.portal.events).positions
+    assert world.words(1)["receipt"]
+    check_ledger(world.portal)
+
+
+def test_a_halted_bot_goes_on_when_its_owner_edits_it(world):
+    """Halted at the first loss of 0.01 %; a higher limit is a newer generation, and the halt ends without a new pod."""
+    world.configure(risk={"maxDrawdownPercent": 0.01})
+    world.start_bot()
+    wait_for(lambda: world.portal.of_type("Halted"), 60)
+    assert "MaxDrawdown" == fold(world.portal.events).halted
+    subject = {"uid": UID, "name": "b", "namespace": "n", "tenant": "t", "plan": "pro", "generation": 2}
+    world.configure(risk={"maxDrawdownPercent": 90}, bot=subject)
+    wait_for(lambda: fold(world.portal.events).generation == 2)
+    assert fold(world.portal.events).halted is None
+    fills = len(world.portal.of_type("Filled"))
+    wait_for(lambda: len(world.portal.of_type("Filled")) > fills + 1, 60)
+
+
+def test_a_portal_restored_from_a_copy_gets_a_new_start(world):
+    """It misses events that it had acknowledged: the next pod goes on from what the portal has."""
+    bot = world.start_bot()
+    wait_for(lambda: len(world.portal.of_type("Decision")) > 3)
+    del world.portal.events[3:]
+    assert 1 == bot.wait(30)
+    assert "SequenceGap" in world.words(0)["message"]
+    world.start_bot(state=0)
+    wait_for(lambda: [item for item in world.portal.of_type("Decision") if item.epoch == 2])
+    check_ledger(world.portal)
 
 
 def test_a_portal_that_lost_its_store_gets_a_new_start(world):

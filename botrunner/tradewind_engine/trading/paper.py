@@ -22,6 +22,8 @@ from tradewind_api.ledger import (
     LedgerState,
     Position,
     Side,
+    event,
+    fold,
 )
 from tradewind_api.operations import PRICES
 from tradewind_api.runner import RiskLimits
@@ -29,7 +31,7 @@ from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.decide import Action
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.trading.identity import client_order_id
-from tradewind_engine.trading.risk import largest_position
+from tradewind_engine.trading.risk import breach, largest_position
 
 PRICE_DIGITS = Decimal("0.00000001")
 
@@ -55,6 +57,7 @@ class Situation:
     symbols: int
     prices: Mapping[str, Decimal]
     blocked: str | None
+    close_ms: int
 
 
 def exact(value: float) -> Decimal:
@@ -92,20 +95,20 @@ def candle_events(
         events += _order(situation.market, "sell", held.amount, price, ts=ts, reason=reason, cid=next_id())
         proceeds = _sold(situation.market, held.amount, price)
         cash, held = cash + proceeds, Position()
+    equity = _equity(state, cash, held, situation, exact(candles.close[index]))
     action, blocked = _action(signals, index, held), None
-    if action == "Enter" and situation.blocked:
-        blocked = situation.blocked
+    if action == "Enter":
+        blocked = situation.blocked or breach(_after(state, [*events, equity], situation.close_ms), situation.risk)
     fill: list[EventData] = []
     next_open = exact(candles.open[index + 1])
     if action == "Exit":
         fill = _order(situation.market, "sell", held.amount, next_open, ts=ts, reason="Exit", cid=next_id())
     elif action == "Enter" and not blocked:
-        amount, blocked = _entry_amount(state, cash, next_open, situation)
+        amount, blocked = _entry_amount(state, equity, next_open, situation)
         if blocked is None:
             fill = _order(situation.market, "buy", amount, next_open, ts=ts, reason="Entry", cid=next_id())
     events.append(Decision(symbol=symbol, candle_open_ms=ts, action=action, blocked=blocked, nodes=_nodes(signals, index)))
-    events.append(_equity(state, cash, held, situation, exact(candles.close[index])))
-    return events + fill
+    return [*events, equity, *fill]
 
 
 def sell_all(held: Position, market: PaperMarket, price: Decimal, *, ts: int, reason: str, cid: str) -> list[EventData]:
@@ -134,14 +137,18 @@ def _protective_price(held: Position, candles: Candles, index: int, document: St
     return None
 
 
-def _entry_amount(state: LedgerState, cash: Decimal, price: Decimal, situation: Situation) -> tuple[Decimal, str | None]:
+def _after(state: LedgerState, data: list[EventData], at_ms: int) -> LedgerState:
+    """Return the state that the ledger will have: losses of this very candle count before anything is bought."""
+    return fold((event("-", 1, seq=number, at_ms=at_ms, data=item) for number, item in enumerate(data, start=1)), state)
+
+
+def _entry_amount(state: LedgerState, equity: Equity, price: Decimal, situation: Situation) -> tuple[Decimal, str | None]:
     """Return the amount to buy, or why none: rounded down to the market's step, never more than cash and limits allow."""
     market, size = situation.market, situation.document.entry.size
-    empty = max(1, situation.symbols - sum(position.amount > 0 for position in state.positions.values()))
-    share = cash / empty
+    others = sum(position.amount > 0 for name, position in state.positions.items() if name != market.symbol)
+    share = equity.cash / max(1, situation.symbols - others)
     wanted = Decimal(str(size.quote)) if size.quote is not None else share * Decimal(str(size.percent_of_equity)) / 100
-    limit = largest_position(state.model_copy(update={"equity": max(state.equity, cash)}), situation.risk)
-    budget = min(wanted, share, limit)
+    budget = min(wanted, share, largest_position(equity.equity, situation.risk))
     paid = _with_slippage(price, market, 1)
     amount = (budget / (paid * (1 + market.fee))).quantize(Decimal(1).scaleb(-12), rounding=ROUND_DOWN)
     amount = (amount // market.amount_step) * market.amount_step
@@ -187,10 +194,10 @@ def _with_slippage(price: Decimal, market: PaperMarket, direction: int) -> Decim
 def _equity(state: LedgerState, cash: Decimal, held: Position, situation: Situation, close: Decimal) -> Equity:
     symbol = situation.market.symbol
     prices = {**{name: situation.prices[name] for name in state.positions if name in situation.prices}, symbol: close}
-    others = sum(
-        (position.amount * prices[name] for name, position in state.positions.items() if name != symbol and name in prices),
-        Decimal(0),
-    )
+    others = Decimal(0)
+    for name, position in state.positions.items():
+        if name != symbol:  # without a price it is worth what was paid for it
+            others += position.amount * prices[name] if name in prices else position.notional
     return Equity(equity=cash + held.amount * close + others, cash=cash, prices=prices)
 
 

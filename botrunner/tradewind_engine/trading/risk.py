@@ -7,7 +7,9 @@ from tradewind_api.runner import RiskLimits
 
 
 def breach(state: LedgerState, limits: RiskLimits) -> str | None:
-    """Return why the bot must halt, None if its losses are within the limits."""
+    """Return why the bot must halt, None if its losses are within the limits, or its owner only wants to be told."""
+    if limits.on_breach == "Notify":
+        return None
     if limits.max_drawdown_percent is not None and state.peak_equity > 0:
         drawdown = (1 - state.equity / state.peak_equity) * 100
         if drawdown >= Decimal(str(limits.max_drawdown_percent)):
@@ -19,8 +21,8 @@ def breach(state: LedgerState, limits: RiskLimits) -> str | None:
     return None
 
 
-def largest_position(state: LedgerState, limits: RiskLimits) -> Decimal:
+def largest_position(equity: Decimal, limits: RiskLimits) -> Decimal:
     """Return how much quote currency one symbol may hold."""
     if limits.max_position_percent is None:
-        return state.equity
-    return state.equity * Decimal(str(limits.max_position_percent)) / 100
+        return equity
+    return equity * Decimal(str(limits.max_position_percent)) / 100

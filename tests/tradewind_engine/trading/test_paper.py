@@ -7,7 +7,7 @@ import pytest
 
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.document.validation import parse_document
-from tradewind_api.ledger import LedgerState, Started, event, fold
+from tradewind_api.ledger import DAY_MS, Equity, LedgerState, Position, Started, event, fold
 from tradewind_api.runner import RiskLimits
 from tradewind_engine.backtest.engine import Costs, run_backtest
 from tradewind_engine.candles import Candles
@@ -38,7 +38,7 @@ def play(document, candles, market=MARKET, *, blocked=None, risk=NO_LIMITS, capi
     """Return the state after every candle but the last, and all events."""
     state, signals, ids, everything = start(capital), evaluate(document, candles), NextId("uid", 1), []
     for index in range(len(candles) - 1):
-        situation = Situation(document, market, risk, 1, {}, blocked)
+        situation = Situation(document, market, risk, 1, {}, blocked, int(candles.ts[index]) + HOUR)
         data = candle_events(state, candles, signals, index, situation, ids)
         group = [event("uid", 1, seq=n, at_ms=int(candles.ts[index]) + HOUR, data=item) for n, item in enumerate(data, 1)]
         state = fold(group, state)
@@ -127,6 +127,38 @@ def test_a_position_stays_within_its_limit():
     """10 % of 10,000 at about 1,000 is one coin at most."""
     _, events = first_decision(risk=RiskLimits(max_position_percent=10))
     assert Decimal("0.9") < next(item.amount for item in events if type(item).__name__ == "Intended") <= Decimal(1)
+
+
+def test_a_loss_inside_a_candle_counts_before_its_close_buys():
+    """The stop takes more than 1 % of the day's equity ; the strategy wants in again, the limit says no."""
+    document = parse_document(ALWAYS.to_json() | {"protect": {"stopLossPercent": 2}})
+    flat = np.array([100.0, 100.0, 100.0, 100.0])
+    low = np.array([100.0, 90.0, 100.0, 100.0])
+    candles = Candles(DAY_MS + np.arange(4, dtype=np.int64) * HOUR, flat, flat, low, flat, np.ones(4))
+    _, events = play(document, candles, risk=RiskLimits(max_daily_loss_percent=1))
+    decisions = [item for item in events if type(item).__name__ == "Decision"]
+    assert [None, "MaxDailyLoss", "MaxDailyLoss"] == [d.blocked and d.blocked.partition(":")[0] for d in decisions]
+    _, events = play(document, candles, risk=RiskLimits(max_daily_loss_percent=1, on_breach="Notify"))
+    assert {None} == {item.blocked for item in events if type(item).__name__ == "Decision"}
+
+
+def test_a_symbol_without_a_price_is_worth_what_it_cost():
+    """9,000 in cash, 1,000 in a coin whose price is not known yet: equity 10,000, and no drawdown that never was."""
+    state = start().model_copy(
+        update={"cash": Decimal(9000), "positions": {"ETH/USDT": Position(amount=Decimal(1), notional=Decimal(1000))}}
+    )
+    candles = random_candles(3, 1)
+    situation = Situation(ALWAYS, MARKET, NO_LIMITS, 2, {}, "Paused", HOUR)
+    data = candle_events(state, candles, evaluate(ALWAYS, candles), 0, situation, NextId("uid", 1))
+    assert Decimal(10000) == next(item.equity for item in data if type(item).__name__ == "Equity")
+
+
+def test_yesterdays_candle_of_another_symbol_does_not_begin_a_new_day():
+    """Symbols catch up one after the other; the day's loss is counted from the day's first equity all the same."""
+    marks = [(1, "100"), (DAY_MS + 1, "90"), (DAY_MS - 1, "80"), (DAY_MS + 2, "70")]
+    data = [(at, Equity(equity=equity, cash=equity, prices={})) for at, equity in marks]
+    state = fold([event("uid", 1, seq=n, at_ms=at, data=item) for n, (at, item) in enumerate(data, 1)])
+    assert Decimal(100) == state.day_start_equity
 
 
 def test_the_same_order_has_the_same_name():
