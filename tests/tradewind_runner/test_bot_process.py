@@ -231,6 +231,36 @@ def test_a_halted_bot_goes_on_when_its_owner_edits_it(world):
     wait_for(lambda: len(world.portal.of_type("Filled")) > fills + 1, 60)
 
 
+def test_what_a_removed_symbol_holds_is_sold(world):
+    """Two symbols, one is taken away while it is held: the next pod sells it and goes on with the other."""
+    world.configure(symbols=["BTC/USDT", "ETH/USDT"])
+    bot = world.start_bot()
+    wait_for(lambda: "ETH/USDT" in fold(world.portal.events).positions, 60)
+    world.configure(symbols=["BTC/USDT"], updateWhen="Immediate")
+    assert 0 == bot.wait(30)
+    held = "ETH/USDT" in fold(world.portal.events).positions
+    world.start_bot()
+    wait_for(lambda: [item for item in world.portal.of_type("Decision") if item.epoch == 2])
+    assert "ETH/USDT" not in fold(world.portal.events).positions
+    sold = [item for item in world.portal.of_type("Intended") if item.data["reason"] == "SymbolRemoved"]
+    assert int(held) == len(sold)
+
+
+def test_two_symbols_are_worth_the_same_before_and_after_a_kill(world):
+    """The first equity of the next pod counts what is held of both; no drawdown appears that never was."""
+    world.configure(symbols=["BTC/USDT", "ETH/USDT"])
+    bot = world.start_bot()
+    wait_for(lambda: len(fold(world.portal.events).positions) == 2, 60)
+    bot.kill()
+    bot.wait()
+    before = fold(world.portal.events)
+    world.start_bot()
+    first = wait_for(lambda: [item for item in world.portal.of_type("Equity") if item.epoch == 2])[0]
+    assert pytest.approx(float(before.equity), rel=0.05) == float(first.data["equity"])
+    if len(before.positions) == 2:
+        assert {"BTC/USDT", "ETH/USDT"} == set(first.data["prices"])
+
+
 def test_a_portal_restored_from_a_copy_gets_a_new_start(world):
     """It misses events that it had acknowledged: the next pod goes on from what the portal has."""
     bot = world.start_bot()
