@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_operator.settings import OperatorSettings
 from tradewind_portal.settings import Settings
 from tradewind_runner.settings import RunnerSettings
@@ -49,3 +50,14 @@ def test_lock_files_carry_hashes_and_no_addresses():
 def test_tests_are_no_packages():
     """No __init__.py below tests: one of them under tests/operator would hide Python's own module."""
     assert [] == list((ROOT / "tests").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_strategy_has_a_page_that_names_its_parameters(name):
+    """Idea, rules, parameters with their defaults, and when it fails."""
+    text = (ROOT / f"docs/strategies/{name}.md").read_text()
+    for part in ("**Idea.**", "**Rules.**", "**When it fails.**"):
+        assert part in text
+    for node in template(name).nodes:
+        for parameter, value in node.params.items():
+            assert f"| `{node.id}.{parameter}` | {value:g} |" in text

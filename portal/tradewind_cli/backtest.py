@@ -36,7 +36,7 @@ def group() -> None:
 
 @app.command("run")
 def run(
-    strategy: Annotated[str, typer.Argument(help="a strategy file, or the name of a shipped one: sma-crossover, rsi")],
+    strategy: Annotated[str, typer.Argument(help="a strategy file, or the name of a shipped one (tw strategy ls)")],
     data: Annotated[Path | None, typer.Option(help="candle file (CSV or Parquet): run here, without a cluster")] = None,
     exchange: Annotated[str, typer.Option(help="exchange of the candles; required in the cluster")] = "",
     symbol: Annotated[str, typer.Option(help="such as BTC/USDT; required in the cluster")] = "",

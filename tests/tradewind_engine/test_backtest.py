@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tradewind_api.document.resolve import template, with_parameters
+from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of, parse_document
 from tradewind_engine.backtest.engine import Costs, merge_curves, run_backtest
 from tradewind_engine.candles import CandleError, Candles
@@ -163,14 +163,12 @@ def test_capital_must_be_positive(capital):
         run(document(10, 5), candles([1, 2, 3]), capital=capital)
 
 
-@pytest.mark.parametrize("name", ["sma-crossover", "rsi"])
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_a_bot_decides_as_the_backtest_did(name):
     """The last `lookback` candles give the same signal as all of history, on every candle."""
-    doc = with_parameters(
-        template(name), {"fast.period": 5, "slow.period": 12} if name == "sma-crossover" else {"rsi.period": 5}
-    )
+    doc = template(name)
     rng = np.random.default_rng(7)
-    history = candles(100 * np.exp(np.cumsum(rng.normal(0, 0.01, 600))))
+    history = candles(100 * np.exp(np.cumsum(rng.normal(0, 0.01, 800))))
     whole, need = evaluate(doc, history), lookback_of(doc)
     for end in range(need, len(history) + 1):
         window = history[end - need : end]
