@@ -135,6 +135,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.portal = folder, Portal()
+        self.portal_port = self.portal.port
         self.rest, self.control, self.metrics = free_port(), free_port(), free_port()
         self._simulator: subprocess.Popen[bytes] | None = None
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -180,7 +181,7 @@ class World:
         """Start a pod, or a container again on the disk of pod number `state`."""
         number = len(self.processes)
         env = os.environ | {
-            "TRADEWIND_RUNNER_PORTAL_URL": f"http://127.0.0.1:{self.portal.port}",
+            "TRADEWIND_RUNNER_PORTAL_URL": f"http://127.0.0.1:{self.portal_port}",
             "TRADEWIND_RUNNER_CONFIG": str(self.folder / "bot.json"),
             "TRADEWIND_RUNNER_TOKEN_FILE": str(self.folder / "token"),
             "TRADEWIND_RUNNER_STATE_DIR": str(self.folder / f"state-{number if state is None else state}"),
