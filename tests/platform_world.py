@@ -25,6 +25,7 @@ class Platform:
         self.url = f"http://{layout.address}:{release.NODE_PORT}"
         wait_for(lambda: self.answers("/readyz"))
         self.client, _ = demo.trader_login(self.url, release.admin_password(self.kube), folder / "login.json", print)
+        release.wait_tenant(self.kube, demo.TENANT)
 
     def answers(self, path: str) -> str:
         """Return what the portal says, nothing while it does not answer."""

@@ -90,6 +90,8 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
     with step("portal"):
         _wait_answer(f"{url}/readyz")
         client, password = demo.trader_login(url, release.admin_password(kube), _kept(), say)
+    with step("tenant (in a new cluster its quota counts after most of a minute)"):
+        release.wait_tenant(kube, demo.TENANT)
     with step(f"candles ({market.told})"):
         stretch = demo.feed(kube, client, market, say)
     with step("backtest"):

@@ -72,6 +72,11 @@ def wait_ready(kube: Kube, say: Callable[[str], None], seconds: float = 180) -> 
         say(f"{name} is ready")
 
 
+def wait_tenant(kube: Kube, name: str) -> None:
+    """Wait until a tenant is Ready: its namespace is there, and its quota counts. Raises DemoError."""
+    kube.kubectl("wait", "--for=condition=Ready", f"tenants.tradewind.dev/{name}", "--timeout=180s")
+
+
 def _replace_broken(kube: Kube, kind: str, name: str) -> None:
     """Delete the pod of an older revision that never became ready: a StatefulSet would wait for it for ever."""
     found = kube.get("-n", NAMESPACE, kind, name) if kind == "statefulset" else None
