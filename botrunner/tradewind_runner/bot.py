@@ -73,6 +73,8 @@ class BotProcess:
         """Run until told to stop; return the last words. Raises what main turns into exit codes."""
         config = self.file.read()
         parse_document(config.strategy)
+        if config.mode == "Live":  # the operator says no to it earlier; this is the last gate before a false promise
+            raise ConfigurationError("live trading is not available in this version; use mode Paper")
         exchange = Exchange(config.exchange)
         try:
             async with PortalClient(self.settings.portal_url, self.settings.token_file) as portal:

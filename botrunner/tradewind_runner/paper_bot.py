@@ -167,14 +167,13 @@ class PaperBot:
 
     async def _history(self, symbol: str, first: int, lookback: int, after: int) -> Candles:
         """Return `lookback` candles before `first` and what follows. Gaps make it look further back; they are not filled."""
-        length, seen = timeframe_ms(self.config.timeframe), -1
+        length = timeframe_ms(self.config.timeframe)
         for back in (lookback, 2 * lookback, 4 * lookback, 8 * lookback):
             since = first - back * length
             window = await self._exchange.candles(symbol, self.config.timeframe, since_ms=since, count=back + after)
             before = int(np.searchsorted(window.ts, first))
-            if before >= lookback or before == seen:
+            if before >= lookback:
                 break
-            seen = before
         cut = max(0, before - lookback)
         return window[cut:]
 

@@ -1,0 +1,120 @@
+"""A paper bot's rounds on an exchange that has gaps, too few candles, or a clock that went back: in memory, no waiting."""
+# ruff: noqa: ARG002 - the double has one symbol and one timeframe
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from tradewind_api.document.resolve import template, with_parameters
+from tradewind_api.ledger import LedgerState
+from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_engine.candles import Candles
+from tradewind_runner.exchange import ExchangeUnavailableError, Market
+from tradewind_runner.exchange_clock import ExchangeClock
+from tradewind_runner.outbox import Outbox
+from tradewind_runner.paper_bot import PaperBot
+from tradewind_runner.reporter import Reporter
+
+MINUTE = 60_000
+
+
+class MemoryExchange:
+    """Candles at the minutes of `ts`; its time is set by hand."""
+
+    def __init__(self, minutes: list[int], now: int) -> None:
+        self.clock, self.minutes = ExchangeClock(monotonic=lambda: 0.0), minutes
+        self.set(now)
+
+    def set(self, minute: int) -> None:
+        self.clock.sync(minute * MINUTE, asked=0.0, answered=0.0)
+
+    async def sync_clock(self) -> None:
+        return
+
+    async def candles(self, symbol: str, timeframe: str, *, since_ms: int, count: int) -> Candles:
+        ts = np.array([m * MINUTE for m in self.minutes if m * MINUTE >= since_ms and m * MINUTE <= self.clock.now_ms()])
+        prices = 100.0 + np.sin(ts / MINUTE)
+        return Candles(ts.astype(np.int64), prices, prices + 1, prices - 1, prices, np.ones(ts.size))[:count]
+
+
+@pytest.fixture
+def make_bot(tmp_path):
+    opened = []
+
+    def make(exchange, *, kill=()):
+        document = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5})
+        config = BotConfig.model_validate(
+            {
+                "bot": {"uid": "u", "name": "b", "namespace": "n", "tenant": "t", "plan": "pro", "generation": 1},
+                "mode": "Paper",
+                "exchange": {"name": "simulated", "ccxtId": "binance"},
+                "symbols": ["BTC/USDT"],
+                "timeframe": "1m",
+                "strategy": document.to_json(),
+                "strategyDigest": "d",
+                "capital": {"currency": "USDT", "amount": "1000"},
+            }
+        )
+        start = StartAnswer(epoch=1, lease_seconds=900, state=LedgerState(cash=Decimal(1000)), kill=list(kill))
+        outbox = Outbox(tmp_path / "outbox-1.jsonl")
+        opened.append(outbox)
+        bot = PaperBot(config, exchange, Reporter(None, outbox, start), start)  # type: ignore[arg-type]  # nothing is sent
+        bot._markets = {"BTC/USDT": Market("BTC/USDT", Decimal("0.00001"), Decimal(5), active=True)}
+        return bot, outbox
+
+    yield make
+    for outbox in opened:
+        outbox.close()
+
+
+def decided(outbox):
+    return [item.data["candleOpenMs"] // MINUTE for item in outbox.batch(1000) if item.type == "Decision"]
+
+
+async def test_a_gap_makes_the_bot_look_further_back(make_bot):
+    """Minutes 985 to 996 were never traded: of the six candles that a decision needs, most are older."""
+    exchange = MemoryExchange([*range(900, 985), *range(997, 1001)], now=1000)
+    bot, outbox = make_bot(exchange)
+    await bot._round()
+    assert [999] == decided(outbox)
+
+
+async def test_too_few_candles_are_told_and_not_traded_on(make_bot):
+    """A listing of four minutes: no decision, and readiness says what is missing; then enough, and the words go."""
+    exchange = MemoryExchange(list(range(996, 1010)), now=1000)
+    bot, outbox = make_bot(exchange)
+    await bot._round()
+    assert [] == decided(outbox)
+    assert "BTC/USDT: 4 closed candles are there, one decision needs" in bot._warming["BTC/USDT"]
+    exchange.set(1009)
+    await bot._round()
+    assert {} == bot._warming
+    assert [1008] == decided(outbox)[-1:]
+
+
+async def test_an_unfinished_candle_is_never_decided_on(make_bot):
+    """At the middle of minute 1000, minute 999 is the newest that counts; a second look decides nothing twice."""
+    exchange = MemoryExchange(list(range(900, 1001)), now=1000)
+    exchange.clock.sync(1000.5 * MINUTE, asked=0.0, answered=0.0)
+    bot, outbox = make_bot(exchange)
+    await bot._round()
+    await bot._round()
+    assert [999] == decided(outbox)
+
+
+async def test_a_clock_that_went_back_is_a_fault_of_the_exchange(make_bot):
+    """Nothing is decided on candles of the past; the bot says why it stands still."""
+    exchange = MemoryExchange(list(range(900, 1001)), now=1000)
+    bot, outbox = make_bot(exchange)
+    await bot._round()
+    exchange.set(950)
+    with pytest.raises(ExchangeUnavailableError, match="before the last candle"):
+        await bot._round()
+    assert [999] == decided(outbox)
+
+
+async def test_a_kill_switch_of_the_start_counts_at_once(make_bot):
+    """The first candle may come before the first answer of the lease."""
+    bot, _ = make_bot(MemoryExchange(list(range(900, 1001)), now=1000), kill=["tenant"])
+    assert "Killed: tenant" == bot._blocked(0)
