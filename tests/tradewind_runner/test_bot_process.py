@@ -201,23 +201,6 @@ def test_a_killed_container_hands_in_what_it_had_written_down(world):
     check_ledger(world.portal)
 
 
-def test_closing_on_stop_finds_a_price_first(world):
-    """A pod that has just begun knows no price; told to close at once, it asks for one."""
-    bot = world.start_bot()
-    wait_for(lambda: len(world.portal.of_type("Filled")) % 2 == 1)
-    bot.kill()
-    bot.wait()
-    world.configure(stopPolicy="CancelOrdersAndClosePositions")
-    assert fold(world.portal.events).positions
-    again = world.start_bot()
-    wait_for(lambda: world.portal.of_type("Started")[-1].epoch == 2)
-    again.send_signal(signal.SIGTERM)
-    assert 0 == again.wait(15)
-    assert {} == fold(world.portal.events).positions
-    assert world.words(1)["receipt"]
-    check_ledger(world.portal)
-
-
 def test_a_halted_bot_goes_on_when_its_owner_edits_it(world):
     """Halted at the first loss of 0.01 %; a higher limit is a newer generation, and the halt ends without a new pod."""
     world.configure(risk={"maxDrawdownPercent": 0.01})

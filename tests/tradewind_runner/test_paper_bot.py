@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from tradewind_api.document.resolve import template, with_parameters
-from tradewind_api.ledger import LedgerState
+from tradewind_api.ledger import LedgerState, Position
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.candles import Candles
+from tradewind_runner.bot import _close_all
 from tradewind_runner.exchange import ExchangeUnavailableError, Market
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.outbox import Outbox
@@ -118,3 +119,12 @@ async def test_a_kill_switch_of_the_start_counts_at_once(make_bot):
     """The first candle may come before the first answer of the lease."""
     bot, _ = make_bot(MemoryExchange(list(range(900, 1001)), now=1000), kill=["tenant"])
     assert "Killed: tenant" == bot._blocked(0)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [([999, 1000], ""), ([], "still held: BTC/USDT")])
+async def test_closing_everything_asks_for_a_price_first(make_bot, minutes, expected):
+    """A pod that has just begun knows none; what cannot be sold is named, so that no receipt is given for it."""
+    bot, _ = make_bot(MemoryExchange(minutes, now=1000))
+    bot.state = LedgerState(positions={"BTC/USDT": Position(amount=Decimal(1), notional=Decimal(90), cost=Decimal(90))})
+    assert expected == await _close_all(bot)
+    assert bool(expected) == bool(bot.state.positions)

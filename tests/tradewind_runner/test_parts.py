@@ -1,6 +1,7 @@
 """Clock, outbox, configuration and last words of a runner; and what its process must not load."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from tradewind_api.runner import BotConfig, MissingRange, TerminationMessage
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.last_words import write_last_words
-from tradewind_runner.outbox import Outbox, OutboxFullError
+from tradewind_runner.outbox import Outbox, OutboxFullError, read_groups
 
 
 def group(first, count):
@@ -67,6 +68,21 @@ def test_a_full_outbox_says_so(outbox, monkeypatch):
     outbox.append(group(1, 3))
     with pytest.raises(OutboxFullError, match="3 events wait"):
         outbox.append(group(4, 3))
+
+
+def test_a_full_disk_leaves_no_half_a_group(outbox, tmp_path):
+    """A group that fits by half does not count, the bot is told, and the file goes on behind the last whole one."""
+    outbox.append(group(1, 3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutboxFullError, match="cannot be written down"):
+            outbox.append(group(4, 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert 3 == outbox.events
+    outbox.append(group(4, 2))
+    assert [[1, 2, 3], [4, 5]] == [[item.seq for item in found] for found in read_groups(tmp_path / "outbox")]
 
 
 def test_a_swapped_file_is_noticed(tmp_path):
