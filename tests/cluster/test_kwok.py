@@ -20,7 +20,11 @@ def test_pods_on_a_pretended_node_become_ready(pretended: None, api: Api) -> Non
     api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "kwok"}})
     template = {
         "metadata": {"labels": {"app": "many"}},
-        "spec": {"containers": [{"name": "c", "image": "localhost/none"}], "nodeSelector": {"type": "kwok"}},
+        "spec": {
+            "containers": [{"name": "c", "image": "localhost/none"}],
+            "nodeSelector": {"type": "kwok"},
+            "tolerations": [kwok.TOLERATION],
+        },
     }
     spec = {
         "replicas": 20,

@@ -10,6 +10,7 @@ from tradewind_cluster.layout import ClusterError, Layout
 
 STAGES = ("node/fast/*.yaml", "node/heartbeat-with-lease/*.yaml", "pod/fast/*.yaml")
 NODE_ANNOTATION = {"kwok.x-k8s.io/node": "fake"}
+TOLERATION = {"key": "kwok.x-k8s.io/node", "operator": "Exists"}
 
 
 def copy_stages() -> None:
@@ -45,11 +46,12 @@ def command(layout: Layout) -> list[str]:
 
 
 def fake_node(name: str, *, pods: int = 1000) -> dict[str, object]:
-    """Return a Node that kwok plays, large enough for `pods` pods."""
+    """Return a Node that kwok plays, large enough for `pods` pods; only pods with TOLERATION are put there."""
     size = {"cpu": "10000", "memory": "100Ti", "pods": str(pods)}
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "annotations": NODE_ANNOTATION, "labels": {"kubernetes.io/hostname": name, "type": "kwok"}},
+        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
         "status": {"allocatable": size, "capacity": size},
     }
