@@ -7,7 +7,6 @@ duplicates, folding by the same function) and breaks them on demand.
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from free_ports import free_port
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.resolve import template, with_parameters
@@ -25,11 +25,6 @@ from tradewind_api.ledger import LedgerEvent, fold
 
 UID = "bot-uid-1"
 SPEED = 600.0  # ten candles of a minute each second
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Portal:

@@ -1,13 +1,13 @@
 """The operator as a process of its own, under the account and the rights that the chart gives it."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import yaml
+from free_ports import free_port
 from portal_cluster import RBAC, ROOT, make_namespace, wait_for
 
 HOME = "tradewind-operator-test"
@@ -41,8 +41,7 @@ class OperatorProcess:
         self._kubeconfig = folder / "operator.kubeconfig"
         self._kubeconfig.write_text(yaml.safe_dump(config))
         self.log = folder / "operator.log"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -178,9 +178,9 @@ async def main() -> int:
     settings = process.settings
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, process.stop.set)
-    server = await health.serve(settings.metrics_port, alive=process.alive, ready=process.ready)
     try:
-        words, code = await process.run(), EXIT_OK
+        async with health.serve(settings.metrics_port, alive=process.alive, ready=process.ready):
+            words, code = await process.run(), EXIT_OK
     except InvalidDocumentError as exc:
         words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
     except FencedError as exc:
@@ -190,8 +190,6 @@ async def main() -> int:
     except Exception as exc:
         log.exception("the bot failed")
         words, code = TerminationMessage(code="Failed", message=f"{type(exc).__name__}: {exc}"), EXIT_FAILED
-    finally:
-        await server.cleanup()
     write_last_words(settings.termination_log, words)
     log.info("%s", words.model_dump_json(by_alias=True))
     return code

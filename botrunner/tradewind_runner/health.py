@@ -1,6 +1,7 @@
 """/livez, /readyz and /metrics of a bot's pod: few series, gauges and counters only."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
@@ -19,8 +20,9 @@ UNSENT = Gauge(f"{PREFIX}_ingest_buffer_rows", "Events that the portal has not a
 LAG = Gauge(f"{PREFIX}_decision_lag_seconds", "From a candle's close to the decision, in exchange time.", registry=REGISTRY)
 
 
-async def serve(port: int, *, alive: Callable[[], bool], ready: Callable[[], str]) -> web.AppRunner:
-    """Serve on the pod's address. `ready` returns an empty string, or why not."""
+@asynccontextmanager
+async def serve(port: int, *, alive: Callable[[], bool], ready: Callable[[], str]) -> AsyncIterator[None]:
+    """Serve on the pod's address. `ready` returns an empty string, or why not. Raises OSError when the port is taken."""
 
     async def livez(_: web.Request) -> web.Response:
         return web.Response(text="ok", status=200) if alive() else web.Response(text="the loop stands still", status=500)
@@ -38,5 +40,8 @@ async def serve(port: int, *, alive: Callable[[], bool], ready: Callable[[], str
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - the pod's own address
-    return runner
+    try:
+        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - the pod's own address
+        yield
+    finally:
+        await runner.cleanup()

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import time
 from decimal import Decimal
 from itertools import pairwise
@@ -178,6 +179,13 @@ def test_what_cannot_run_says_why_and_ends(world, changes, code, exit_code, mess
     assert exit_code == world.start_bot().wait(30)
     assert code == world.words(0)["code"]
     assert message in world.words(0)["message"]
+
+
+def test_a_taken_port_is_said_too(world):
+    """Probes could not be answered, so the process ends; the operator shows why."""
+    with socket.create_server(("0.0.0.0", world.metrics)):
+        assert 1 == world.start_bot().wait(30)
+    assert "address already in use" in world.words(0)["message"]
 
 
 def test_a_killed_container_hands_in_what_it_had_written_down(world):

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from bot_world import answers, free_port, wait_for
+from bot_world import answers, wait_for
+from free_ports import free_port
 
 from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.candles import Candles

@@ -3,27 +3,29 @@
 import numpy as np
 
 from tradewind_engine.candles import Floats
-from tradewind_engine.operations.averages import sma
+from tradewind_engine.operations.averages import ema, sma
+from tradewind_engine.operations.volatility import atr, deviation
 
 
 def bollinger(values: Floats, period: int, width: float) -> tuple[Floats, Floats, Floats]:
     """Return lower, middle and upper band, each shape (n,): the mean and `width` population standard deviations around."""
     middle = sma(values, period)
-    spread = width * standard_deviation(values, middle, period)
+    spread = width * deviation(values, middle, period)
     return middle - spread, middle, middle + spread
 
 
-def standard_deviation(values: Floats, mean: Floats, period: int) -> Floats:
-    """Return the population standard deviation of the last `period` values around their `mean`, shape (n,)."""
-    result = np.full(values.size, np.nan)
-    count = values.size - period + 1
-    if count > 0:
-        centre = mean[period - 1 :]
-        total = np.zeros(count)
-        for offset in range(period):
-            total += (values[offset : offset + count] - centre) ** 2
-        result[period - 1 :] = np.sqrt(total / period)
-    return result
+def donchian(high: Floats, low: Floats, period: int) -> tuple[Floats, Floats, Floats]:
+    """Return the lowest low, the middle and the highest high of the last `period` candles, each shape (n,)."""
+    lower, upper = lowest(low, period), highest(high, period)
+    return lower, (lower + upper) / 2.0, upper
+
+
+def keltner(
+    high: Floats, low: Floats, close: Floats, period: int, range_period: int, width: float
+) -> tuple[Floats, Floats, Floats]:
+    """Return the exponential average of the close and `width` average true ranges around it, each shape (n,)."""
+    middle, spread = ema(close, period), width * atr(high, low, close, range_period)
+    return middle - spread, middle, middle + spread
 
 
 def highest(values: Floats, period: int) -> Floats:

@@ -18,3 +18,10 @@ def some(*inputs: Booleans) -> Booleans:
 def negation(value: Booleans) -> Booleans:
     """Return where the input does not hold."""
     return ~value
+
+
+def held(value: Booleans, bars: int) -> Booleans:
+    """Return where the input holds and has held on the `bars` - 1 candles before; false before there are so many."""
+    index = np.arange(value.size)
+    last_no = np.maximum.accumulate(np.where(value, -1, index))
+    return np.asarray(index - last_no >= bars, dtype=np.bool_)

@@ -28,15 +28,17 @@ def evaluate(document: StrategyDocument, candles: Candles) -> Signals:
     """
     series: dict[str, Any] = {name: getattr(candles, name) for name in PRICES}
     for node in evaluation_order(document):
-        _compute(node, series)
+        _compute(node, candles, series)
     never = np.zeros(len(candles), dtype=np.bool_)
     return Signals(series[document.entry.when], series[document.exit.when] if document.exit else never, series)
 
 
-def _compute(node: Node, series: dict[str, Any]) -> None:
+def _compute(node: Node, candles: Candles, series: dict[str, Any]) -> None:
     operation = OPERATIONS[node.op]
     parameters = parameters_of(node, operation)
     inputs = [series[reference] for reference in node.inputs]
+    if operation.clock:
+        inputs.insert(0, candles.ts)
     if operation.optional_inputs and len(inputs) < len(operation.inputs):
         inputs.append(np.full(inputs[0].size, float(parameters.pop("value"))))
     whole = {p.name for p in operation.parameters if p.integer}

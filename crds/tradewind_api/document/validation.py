@@ -117,7 +117,7 @@ def _node_errors(node: Node, nodes: Mapping[str, Node]) -> Iterable[DocumentErro
         has_value, has_input = "value" in node.params, len(node.inputs) == most
         if has_value == has_input:
             yield DocumentError(node.id, "in", "InputOrValue", f"{node.op} takes either a second input or `value`")
-    for index, reference in enumerate(node.inputs):
+    for index, reference in enumerate(node.inputs if operation.variadic else node.inputs[:most]):
         wanted_type = operation.inputs[min(index, len(operation.inputs) - 1)]
         yield from _reference_errors(node.id, f"in.{index}", reference, nodes, wanted=wanted_type)
 

@@ -31,4 +31,28 @@ BANDS = (
         lookback=lambda p: int(p["period"]),
         parameters=(integer("period", 20),),
     ),
+    Operation(
+        "donchian",
+        "lowest low, highest high of the last `period` candles, and their middle (Donchian, 1960)",
+        ("number", "number"),
+        "number",
+        lookback=lambda p: int(p["period"]),
+        parameters=(integer("period", 20),),
+        ports=("high", "low"),
+        outputs=("lower", "middle", "upper"),
+    ),
+    Operation(
+        "keltner",
+        "exponential average of the close and `width` average true ranges around it (Keltner, 1960; Raschke's form)",
+        ("number", "number", "number"),
+        "number",
+        lookback=lambda p: max(10 * int(p["period"]), 25 * int(p["range_period"]) + 1),
+        parameters=(
+            integer("period", 20, maximum=499),
+            integer("range_period", 10, maximum=199),
+            number("width", 2, minimum=0.1, maximum=10, step=0.1, meaning="average true ranges"),
+        ),
+        ports=("high", "low", "close"),
+        outputs=("lower", "middle", "upper"),
+    ),
 )

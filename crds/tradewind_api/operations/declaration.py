@@ -32,8 +32,10 @@ class Operation:
     Attributes:
         inputs: Types of the inputs in order; with `variadic` the last one repeats.
         optional_inputs: How many inputs at the end may be left out (a comparison takes `value` instead).
+        ports: Names of the inputs where their order is not plain.
         outputs: Names of the outputs; a node with one output is referred to by its id alone.
         lookback: Candles that one value needs, itself included, from the parameters.
+        clock: Whether the engine hands it the open times of the candles before its inputs.
         version: Part of the digest of every document that uses the operation; raised when its numbers change.
     """
 
@@ -44,8 +46,10 @@ class Operation:
     lookback: Callable[[Parameters], int]
     parameters: tuple[Parameter, ...] = ()
     outputs: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
     variadic: bool = False
     optional_inputs: int = 0
+    clock: bool = False
     version: int = 1
 
     def parameter(self, name: str) -> Parameter | None:

@@ -1,0 +1,41 @@
+"""Arithmetic on series, shape (n,) each. What is unknown or not a number stays unknown (NaN)."""
+
+import numpy as np
+
+from tradewind_engine.candles import Floats
+
+
+def add(first: Floats, second: Floats) -> Floats:
+    """Return the sum."""
+    return _finite(first + second)
+
+
+def subtract(first: Floats, second: Floats) -> Floats:
+    """Return the first less the second."""
+    return _finite(first - second)
+
+
+def multiply(first: Floats, second: Floats) -> Floats:
+    """Return the product; NaN where it is too large for a number."""
+    with np.errstate(over="ignore"):
+        return _finite(first * second)
+
+
+def divide(first: Floats, second: Floats) -> Floats:
+    """Return the quotient; NaN where the second is 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return _finite(first / second)
+
+
+def typical_price(high: Floats, low: Floats, close: Floats) -> Floats:
+    """Return the mean of the three."""
+    return (high + low + close) / 3.0
+
+
+def median_price(high: Floats, low: Floats) -> Floats:
+    """Return the mean of the two."""
+    return (high + low) / 2.0
+
+
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,23 @@
+"""Gates by time, from the open times of candles in UTC milliseconds, shape (n,)."""
+
+import numpy as np
+
+from tradewind_engine.candles import Booleans, Integers
+
+MINUTE_MS, DAY_MINUTES, DAYS = 60_000, 1440, 7
+
+
+def time_of_day(ts: Integers, start: int, end: int) -> Booleans:
+    """Return where the minute of the day is in [start, end), over midnight where end <= start."""
+    minute = ts // MINUTE_MS % DAY_MINUTES
+    if start < end:
+        return np.asarray((minute >= start) & (minute < end), dtype=np.bool_)
+    return np.asarray((minute >= start) | (minute < end), dtype=np.bool_)
+
+
+def weekday(ts: Integers, first: int, last: int) -> Booleans:
+    """Return where the day is in [first, last], 1 Monday to 7 Sunday, over Sunday where last < first."""
+    day = (ts // (MINUTE_MS * DAY_MINUTES) + 3) % DAYS + 1  # 1 January 1970 was a Thursday
+    if first <= last:
+        return np.asarray((day >= first) & (day <= last), dtype=np.bool_)
+    return np.asarray((day >= first) | (day <= last), dtype=np.bool_)
