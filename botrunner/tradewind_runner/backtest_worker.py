@@ -19,8 +19,9 @@ from tradewind_api.runner import (
     ResultUpload,
     TerminationMessage,
 )
-from tradewind_engine.backtest.engine import Costs, run_backtest
+from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
+from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.last_words import write_last_words

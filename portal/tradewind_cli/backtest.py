@@ -108,7 +108,7 @@ def _run_here(
     strategy: str, data: Path, names: tuple[str, str, str], money: tuple[float, float, float], parameters: dict[str, float]
 ) -> dict[str, Any]:
     from tradewind_cli.local_backtest import LocalRun, run_local  # noqa: PLC0415 - numba takes half a second
-    from tradewind_engine.backtest.engine import Costs  # noqa: PLC0415
+    from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
 
     exchange, symbol, timeframe = names

@@ -7,8 +7,9 @@ from pathlib import Path
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.resolve import TEMPLATES, read_document, template, with_parameters
 from tradewind_api.document.validation import parse_document
-from tradewind_engine.backtest.engine import Costs, run_backtest
+from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
+from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.candles import CandleError
 from tradewind_engine.resampling import resample

@@ -2,23 +2,19 @@
 
 import math
 
-import numpy as np
 
-from tradewind_engine.candles import Floats
-
-
-def sharpe(equity: Floats, *, periods_per_year: float) -> float:
+def sharpe(mean: float, deviation: float, *, periods_per_year: float) -> float:
     """Return the annualised ratio of mean to sample deviation of simple returns, riskless rate 0 (Sharpe, 1994).
 
     Args:
-        equity: Account value at each close, shape (n,), all > 0.
+        mean: Of the returns from close to close, those outside the market included.
+        deviation: Their sample deviation (n - 1).
         periods_per_year: How many of these candles a year has, 365 days of it.
 
     Returns:
-        0.0 when there are fewer than two returns or they do not vary: no risk was taken, so no ratio is claimed.
+        0.0 when returns do not vary: no risk was taken, so no ratio is claimed.
+
+    >>> round(sharpe(0.001, 0.01, periods_per_year=365), 3)
+    1.91
     """
-    if equity.size < 3:
-        return 0.0
-    returns = np.diff(equity) / equity[:-1]
-    deviation = float(returns.std(ddof=1))
-    return 0.0 if deviation == 0.0 else float(returns.mean()) / deviation * math.sqrt(periods_per_year)
+    return 0.0 if deviation == 0.0 else mean / deviation * math.sqrt(periods_per_year)

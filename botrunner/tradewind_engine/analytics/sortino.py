@@ -2,18 +2,16 @@
 
 import math
 
-import numpy as np
 
-from tradewind_engine.candles import Floats
-
-
-def sortino(equity: Floats, *, periods_per_year: float) -> float:
+def sortino(mean: float, downside: float, *, periods_per_year: float) -> float:
     """Return the annualised ratio of mean return to downside deviation around 0 over all candles (Sortino, Price, 1994).
 
-    Returns 0.0 when there are fewer than two returns or none is negative.
+    Args:
+        mean: Of the returns from close to close, those outside the market included.
+        downside: Root of the mean over all returns of the squares of the negative ones.
+        periods_per_year: How many of these candles a year has, 365 days of it.
+
+    Returns:
+        0.0 when no return is negative: the ratio has no value then.
     """
-    if equity.size < 3:
-        return 0.0
-    returns = np.diff(equity) / equity[:-1]
-    downside = math.sqrt(float((np.minimum(returns, 0.0) ** 2).mean()))
-    return 0.0 if downside == 0.0 else float(returns.mean()) / downside * math.sqrt(periods_per_year)
+    return 0.0 if downside == 0.0 else mean / downside * math.sqrt(periods_per_year)

@@ -2,32 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from tradewind_api.document.digest import data_digest, strategy_digest
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of
-from tradewind_engine.analytics.drawdown import max_drawdown
+from tradewind_engine.analytics.growth import cagr
 from tradewind_engine.analytics.sharpe import sharpe
 from tradewind_engine.analytics.sortino import sortino
-from tradewind_engine.analytics.trades import profit_factor, win_rate
+from tradewind_engine.analytics.trades import best_and_worst, expectancy, profit_factor, win_rate
 from tradewind_engine.backtest import kernel
-from tradewind_engine.backtest.report import Report, Trade
+from tradewind_engine.backtest.report import Report, SymbolTrades
+from tradewind_engine.backtest.simulate import NOTHING, Costs, SymbolRun, rules_of, simulate
 from tradewind_engine.candles import CandleError, Candles, Floats, Integers, gaps
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
-REASONS = {kernel.EXIT_SIGNAL: "Exit", kernel.EXIT_STOP: "StopLoss", kernel.EXIT_TARGET: "TakeProfit"}
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """Basis points of the notional (fee) and of the price (slippage)."""
-
-    fee_bps: float = 10.0
-    slippage_bps: float = 0.0
+DEFAULT_COSTS = Costs()
 
 
 def run_backtest(
@@ -37,7 +28,7 @@ def run_backtest(
     timeframe: str,
     exchange: str = "",
     capital: float = 10_000.0,
-    costs: Costs = Costs(),
+    costs: Costs = DEFAULT_COSTS,
 ) -> Report:
     """Return what the document would have done.
 
@@ -55,27 +46,29 @@ def run_backtest(
     """
     if not (capital > 0 and math.isfinite(capital)):
         raise ValueError(f"capital must be a positive amount, got {capital}")
-    if not candles:
-        raise CandleError("a backtest needs candles of at least one symbol")
-    lookback = lookback_of(document)
-    trades: list[Trade] = []
-    curves: list[tuple[Integers, Floats]] = []
-    fees = in_market = held = count = missing = 0.0
-    for symbol, history in candles.items():
-        if len(history) < lookback:
-            raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
-        equity, table, inside, paid, amount = _run_symbol(document, history, capital / len(candles), costs)
-        trades.extend(_trades(symbol, history, table))
-        curves.append((history.ts, equity))
-        fees, in_market, held, count = fees + paid, in_market + inside, held + (amount > 0), count + len(history)
-        missing += sum((stop - start) // timeframe_ms(timeframe) for start, stop in gaps(history, timeframe_ms(timeframe)))
-    trades.sort(key=lambda trade: (trade.exit_ms, trade.symbol))
-    ts, equity = merge_curves(curves, capital / len(candles))
-    figures = _figures(equity, trades, capital, timeframe) | {
-        "feesPaid": fees,
-        "timeInMarket": in_market / count,
-        "openPositions": int(held),
-        "candles": int(count),
+    check_history(document, candles, timeframe)
+    rules = rules_of(document, capital / len(candles), costs)
+    runs = {symbol: run_symbol(document, history, rules) for symbol, history in candles.items()}
+    ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
+    missing = sum((b - a) // timeframe_ms(timeframe) for h in candles.values() for a, b in gaps(h, timeframe_ms(timeframe)))
+    profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
+    totals = [run.totals for run in runs.values()]
+    count = sum(map(len, candles.values()))
+    best, worst = best_and_worst(profits)
+    figures: dict[str, float | int | None] = {
+        **_figures(equity, capital, timeframe),
+        "trades": profits.size,
+        "winRate": win_rate(profits),
+        "profitFactor": profit_factor(profits),
+        "expectancy": expectancy(profits),
+        "bestTrade": best,
+        "worstTrade": worst,
+        "feesPaid": sum(total.fees for total in totals),
+        "slippagePaid": sum(total.slippage for total in totals),
+        "turnover": sum(total.turnover for total in totals) / capital,
+        "timeInMarket": sum(total.in_market for total in totals) / count,
+        "openPositions": sum(total.amount > 0 for total in totals),
+        "candles": count,
         "missingCandles": int(missing),
         "fromMs": int(ts[0]),
         "toMs": int(ts[-1]) + timeframe_ms(timeframe),
@@ -84,18 +77,37 @@ def run_backtest(
         "slippageBps": costs.slippage_bps,
         "capital": capital,
     }
-    digests = [data_digest(exchange, symbol, timeframe, history.column_bytes()) for symbol, history in candles.items()]
     return Report(
-        strategy_digest=strategy_digest(document),
-        data_digest=digests[0]
-        if len(digests) == 1
-        else data_digest(exchange, "+".join(candles), timeframe, [d.encode() for d in digests]),
+        document=document,
+        candles=dict(candles),
+        exchange=exchange,
         timeframe=timeframe,
         figures=figures,
-        trades=trades,
-        equity=list(zip(ts.tolist(), equity.tolist(), strict=True)),
-        warnings=_warnings(len(trades), int(missing), costs),
+        tables=[SymbolTrades(symbol, candles[symbol].ts, run.trades) for symbol, run in runs.items()],
+        ts=ts,
+        equity=equity,
+        warnings=_warnings(profits.size, int(missing), costs),
     )
+
+
+def check_history(document: StrategyDocument, candles: Mapping[str, Candles], timeframe: str) -> None:
+    """Raise CandleError where a symbol has fewer candles than one decision needs, or there is none."""
+    if not candles:
+        raise CandleError("a backtest needs candles of at least one symbol")
+    lookback = lookback_of(document)
+    for symbol, history in candles.items():
+        if len(history) < lookback:
+            raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
+
+
+def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules) -> SymbolRun:
+    """Return what the document did with one symbol."""
+    signals = evaluate(document, history, kernel.COMPILED)
+    measure = document.entry.size.measure
+    equity, trades = np.empty(len(history)), np.empty((len(history), kernel.COLUMNS))
+    values: Floats = signals.series[measure] if measure else NOTHING
+    totals = simulate(history, signals.entry, signals.exit, values, rules, equity=equity, trades=trades)
+    return SymbolRun(totals, trades[: totals.closed], equity)
 
 
 def merge_curves(curves: list[tuple[Integers, Floats]], start: float) -> tuple[Integers, Floats]:
@@ -110,58 +122,18 @@ def merge_curves(curves: list[tuple[Integers, Floats]], start: float) -> tuple[I
     return ts, total
 
 
-def _run_symbol(
-    document: StrategyDocument, history: Candles, capital: float, costs: Costs
-) -> tuple[Floats, Floats, int, float, float]:
-    signals = evaluate(document, history)
-    size, protect = document.entry.size, document.protect
-    result: tuple[Floats, Floats, int, float, float] = kernel.run(
-        history.open,
-        history.high,
-        history.low,
-        history.close,
-        signals.entry,
-        signals.exit,
-        float(capital),
-        float(size.percent_of_equity or 0) / 100.0,
-        float(size.quote or 0),
-        costs.fee_bps / 10_000.0,
-        costs.slippage_bps / 10_000.0,
-        float(protect.stop_loss_percent or 0) / 100.0,
-        float(protect.take_profit_percent or 0) / 100.0,
-    )
-    return result
-
-
-def _trades(symbol: str, history: Candles, table: Floats) -> list[Trade]:
-    return [
-        Trade(
-            symbol=symbol,
-            entry_ms=int(history.ts[int(row[kernel.ENTRY_INDEX])]),
-            exit_ms=int(history.ts[int(row[kernel.EXIT_INDEX])]),
-            entry_price=row[kernel.ENTRY_PRICE],
-            exit_price=row[kernel.EXIT_PRICE],
-            amount=row[kernel.AMOUNT],
-            profit=row[kernel.PROFIT],
-            fees=row[kernel.FEES],
-            reason=REASONS[row[kernel.REASON]],
-        )
-        for row in table.tolist()
-    ]
-
-
-def _figures(equity: Floats, trades: list[Trade], capital: float, timeframe: str) -> dict[str, float | int | None]:
-    from_start = np.concatenate([[capital], equity])
+def _figures(equity: Floats, capital: float, timeframe: str) -> dict[str, float | int | None]:
     per_year = periods_per_year(timeframe)
-    profits = [trade.profit for trade in trades]
+    found = kernel.moments(equity, np.empty(1), np.empty(1))
+    growth = cagr(float(equity[-1]) / capital, periods=equity.size, periods_per_year=per_year)
     return {
-        "trades": len(trades),
         "totalReturn": float(equity[-1]) / capital - 1.0,
-        "maxDrawdown": max_drawdown(from_start),
-        "sharpe": sharpe(equity, periods_per_year=per_year),
-        "sortino": sortino(equity, periods_per_year=per_year),
-        "winRate": win_rate(profits),
-        "profitFactor": profit_factor(profits),
+        "cagr": growth,
+        "maxDrawdown": found.drawdown,
+        "longestDrawdown": found.longest,
+        "sharpe": sharpe(found.mean, found.deviation, periods_per_year=per_year),
+        "sortino": sortino(found.mean, found.downside, periods_per_year=per_year),
+        "calmar": growth / found.drawdown if growth is not None and found.drawdown > 0 else None,
         "equityFinal": float(equity[-1]),
     }
 

@@ -47,3 +47,6 @@ VECTOR: dict[str, Callable[..., Any]] = {
     "time_of_day": gates.time_of_day,
     "weekday": gates.weekday,
 }
+
+# Those that run a loop of `recursions`, and take it as a keyword.
+RECURSIVE = frozenset({"ema", "rma", "rsi", "macd", "atr", "keltner"})

@@ -1,16 +1,16 @@
 """Arithmetic of bands and extremes."""
 
-import numpy as np
-
 from tradewind_engine.candles import Floats
 from tradewind_engine.operations.averages import ema, sma
-from tradewind_engine.operations.volatility import atr, deviation
+from tradewind_engine.operations.recursions import PLAIN, Recursions
+from tradewind_engine.operations.volatility import atr, standard_deviation
+from tradewind_engine.operations.windows import rolling_max, rolling_min
 
 
 def bollinger(values: Floats, period: int, width: float) -> tuple[Floats, Floats, Floats]:
     """Return lower, middle and upper band, each shape (n,): the mean and `width` population standard deviations around."""
     middle = sma(values, period)
-    spread = width * deviation(values, middle, period)
+    spread = width * standard_deviation(values, period)
     return middle - spread, middle, middle + spread
 
 
@@ -21,29 +21,24 @@ def donchian(high: Floats, low: Floats, period: int) -> tuple[Floats, Floats, Fl
 
 
 def keltner(
-    high: Floats, low: Floats, close: Floats, period: int, range_period: int, width: float
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    period: int,
+    range_period: int,
+    width: float,
+    recursions: Recursions = PLAIN,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the exponential average of the close and `width` average true ranges around it, each shape (n,)."""
-    middle, spread = ema(close, period), width * atr(high, low, close, range_period)
+    middle, spread = ema(close, period, recursions), width * atr(high, low, close, range_period, recursions)
     return middle - spread, middle, middle + spread
 
 
 def highest(values: Floats, period: int) -> Floats:
     """Return the largest of the last `period` values, shape (n,), NaN before and where one of them is NaN."""
-    return _extreme(values, period, np.maximum)
+    return rolling_max(values, period)
 
 
 def lowest(values: Floats, period: int) -> Floats:
     """Return the smallest of the last `period` values, shape (n,), NaN before and where one of them is NaN."""
-    return _extreme(values, period, np.minimum)
-
-
-def _extreme(values: Floats, period: int, choose: np.ufunc) -> Floats:
-    result = np.full(values.size, np.nan)
-    count = values.size - period + 1
-    if count > 0:
-        best = values[:count].copy()
-        for offset in range(1, period):
-            choose(best, values[offset : offset + count], out=best)
-        result[period - 1 :] = best
-    return result
+    return rolling_min(values, period)

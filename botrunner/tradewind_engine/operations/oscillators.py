@@ -3,40 +3,25 @@
 import numpy as np
 
 from tradewind_engine.candles import Floats
-from tradewind_engine.operations.averages import ema, first_number, sma
+from tradewind_engine.operations.averages import ema, sma
 from tradewind_engine.operations.bands import highest, lowest
+from tradewind_engine.operations.recursions import PLAIN, Recursions, after_warm_up
+from tradewind_engine.operations.windows import rolling_sum
 
 
-def rsi(values: Floats, period: int) -> Floats:
+def rsi(values: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
     """Return Wilder's relative strength index (New Concepts in Technical Trading Systems, 1978), shape (n,), 0 to 100.
 
     The first value, after `period` changes, is from simple means of gains and losses; later ones weigh the newest change
     with 1 / period. Without a loss in memory it is 100.
     """
-    result = np.full(values.size, np.nan)
-    start = first_number(values)
-    changes = np.diff(values[start:]).tolist()
-    if len(changes) < period:
-        return result
-    gain = sum(max(change, 0.0) for change in changes[:period]) / period
-    loss = sum(max(-change, 0.0) for change in changes[:period]) / period
-    out = [_index(gain, loss)]
-    for change in changes[period:]:
-        gain = (gain * (period - 1) + (max(0.0, change))) / period
-        loss = (loss * (period - 1) + (-change if change < 0.0 else 0.0)) / period
-        out.append(_index(gain, loss))
-    result[start + period :] = out
-    return result
+    return after_warm_up(values, recursions.strength, period)
 
 
-def _index(gain: float, loss: float) -> float:
-    return 100.0 if loss == 0.0 else 100.0 - 100.0 / (1.0 + gain / loss)
-
-
-def macd(values: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
+def macd(values: Floats, fast: int, slow: int, signal: int, recursions: Recursions = PLAIN) -> tuple[Floats, Floats, Floats]:
     """Return line, signal and histogram of Appel's MACD, each shape (n,)."""
-    line = ema(values, fast) - ema(values, slow)
-    average = ema(line, signal)
+    line = ema(values, fast, recursions) - ema(values, slow, recursions)
+    average = ema(line, signal, recursions)
     return line, average, line - average
 
 
@@ -87,4 +72,4 @@ def obv(close: Floats, volume: Floats, period: int) -> Floats:
     """Return the volume of rising less that of falling candles over the last `period` changes, shape (n,)."""
     signed = np.full(close.size, np.nan)
     signed[1:] = np.sign(np.diff(close)) * volume[1:]
-    return sma(signed, period) * period
+    return rolling_sum(signed, period)

@@ -48,10 +48,28 @@ class Node(_Part):
 
 
 class Size(_Part):
-    """How much one entry buys: a share of the equity or a fixed amount of quote currency; exactly one of the two."""
+    """How much one entry buys; exactly one of three.
+
+    A share of the equity, a fixed amount of quote currency, or as much as loses `riskPercent` of the equity when the price
+    falls by `measure`, a node in units of price such as an average true range (Wilder; Faith, Way of the Turtle).
+    """
 
     percent_of_equity: Percent | None = None
     quote: Annotated[Number, Field(gt=0)] | None = None
+    risk_percent: Percent | None = None
+    measure: Reference | None = None
+
+
+class Ladder(_Part):
+    """Further buys below the first: step k waits `k * spacingPercent` under it, spends `sizeFactor` times the step before.
+
+    All buys together spend at most `capPercent` of the equity.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=10)]
+    spacing_percent: Annotated[Number, Field(gt=0, lt=50)]
+    size_factor: Annotated[Number, Field(ge=0.1, le=5)] = 1
+    cap_percent: Percent = 100
 
 
 class Entry(_Part):
@@ -59,6 +77,7 @@ class Entry(_Part):
 
     when: Reference
     size: Size = Size(percent_of_equity=100)
+    ladder: Ladder | None = None
 
 
 class Exit(_Part):
@@ -68,10 +87,16 @@ class Exit(_Part):
 
 
 class Protect(_Part):
-    """Exits that watch the price inside a candle; percent of the entry price."""
+    """Exits that need no signal, and rest after one.
+
+    Percent of the average price paid; the trailing stop's of the highest price since the entry.
+    """
 
     stop_loss_percent: Annotated[Number, Field(gt=0, lt=100)] | None = None
     take_profit_percent: Annotated[Number, Field(gt=0, le=10_000)] | None = None
+    trailing_stop_percent: Annotated[Number, Field(gt=0, lt=100)] | None = None
+    max_candles_in_trade: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    cooldown_candles: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
 class StrategyDocument(_Part):

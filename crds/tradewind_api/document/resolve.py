@@ -55,6 +55,8 @@ def with_parameters(document: StrategyDocument, parameters: Mapping[str, float])
         node, _, name = address.partition(".")
         if node == "protect" and name:
             raw["protect"][name] = value
+        elif node in {"size", "ladder"} and name and node in raw["entry"]:
+            raw["entry"][node][name] = value
         elif node in nodes and name:
             nodes[node]["params"][name] = value
         else:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tradewind_api.document.errors import DocumentError, InvalidDocumentError
 from tradewind_api.document.model import MAX_BYTES, MAX_LOOKBACK, Node, StrategyDocument
 from tradewind_api.operations import OPERATIONS, PRICES
-from tradewind_api.operations.declaration import Operation
+from tradewind_api.operations.declaration import Operation, SeriesType
 
 
 def parse_document(raw: Any) -> StrategyDocument:
@@ -46,13 +46,11 @@ def check_document(document: StrategyDocument) -> list[DocumentError]:
     nodes = {node.id: node for node in document.nodes}
     for node in document.nodes:
         errors.extend(_node_errors(node, nodes))
-    for sink, reference in _sinks(document):
-        errors.extend(_reference_errors("", f"{sink}.when", reference, nodes, wanted="boolean"))
-    size = document.entry.size
-    if (size.percent_of_equity is None) == (size.quote is None):
-        errors.append(DocumentError("", "entry.size", "ExactlyOne", "set exactly one of percentOfEquity and quote"))
-    if document.exit is None and document.protect.stop_loss_percent is None and document.protect.take_profit_percent is None:
-        errors.append(DocumentError("", "exit", "NoWayOut", "a strategy needs an exit, a stop or a target"))
+    for field, reference, wanted in _sinks(document):
+        errors.extend(_reference_errors("", field, reference, nodes, wanted=wanted))
+    errors.extend(_size_errors(document))
+    if document.exit is None and not _leaves_by_itself(document):
+        errors.append(DocumentError("", "exit", "NoWayOut", "a strategy needs an exit, a stop, a target or a longest stay"))
     if not errors:
         errors.extend(_graph_errors(document))
     return errors
@@ -85,12 +83,42 @@ def lookback_of(document: StrategyDocument) -> int:
         operation = OPERATIONS[node.op]
         own = operation.lookback(parameters_of(node, operation))
         needed[node.id] = own - 1 + max((needed[base_of(reference)] for reference in node.inputs), default=1)
-    return max(needed[base_of(reference)] for _, reference in _sinks(document))
+    return max(needed[base_of(reference)] for _, reference, _ in _sinks(document))
 
 
-def _sinks(document: StrategyDocument) -> list[tuple[str, str]]:
-    sinks = [("entry", document.entry.when)]
-    return [*sinks, ("exit", document.exit.when)] if document.exit else sinks
+def _sinks(document: StrategyDocument) -> list[tuple[str, str, SeriesType]]:
+    """Return field, reference and wanted type of what leaves the graph."""
+    sinks: list[tuple[str, str, SeriesType]] = [("entry.when", document.entry.when, "boolean")]
+    if document.exit:
+        sinks.append(("exit.when", document.exit.when, "boolean"))
+    if document.entry.size.measure is not None:
+        sinks.append(("entry.size.measure", document.entry.size.measure, "number"))
+    return sinks
+
+
+def _size_errors(document: StrategyDocument) -> Iterable[DocumentError]:
+    size = document.entry.size
+    if sum(value is not None for value in (size.percent_of_equity, size.quote, size.risk_percent)) != 1:
+        yield DocumentError("", "entry.size", "ExactlyOne", "set exactly one of percentOfEquity, quote and riskPercent")
+    if (size.risk_percent is None) != (size.measure is None):
+        yield DocumentError("", "entry.size.measure", "Required", "riskPercent and measure belong together")
+    ladder = document.entry.ladder
+    if ladder is not None and ladder.steps * ladder.spacing_percent >= 100:
+        message = f"the last of {ladder.steps} steps would wait {ladder.steps * ladder.spacing_percent:g} % below the first buy"
+        yield DocumentError("", "entry.ladder.spacingPercent", "OutOfRange", message)
+
+
+def _leaves_by_itself(document: StrategyDocument) -> bool:
+    protect = document.protect
+    return any(
+        value is not None
+        for value in (
+            protect.stop_loss_percent,
+            protect.take_profit_percent,
+            protect.trailing_stop_percent,
+            protect.max_candles_in_trade,
+        )
+    )
 
 
 def _duplicates(nodes: Iterable[Node]) -> Iterable[DocumentError]:

@@ -9,7 +9,8 @@ from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.document.validation import parse_document
 from tradewind_api.ledger import DAY_MS, Equity, LedgerState, Position, Started, event, fold
 from tradewind_api.runner import RiskLimits
-from tradewind_engine.backtest.engine import Costs, run_backtest
+from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.trading.identity import bot_prefix, client_order_id
@@ -63,7 +64,7 @@ def test_paper_trades_as_the_backtest_did(seed, protect):
     closed = [trade for trade in report.trades if trade.exit_ms < last or trade.reason == "Exit"]
     assert len(closed) == len(sells)
     assert [round(trade.exit_price, 6) for trade in closed] == [round(float(fill.price), 6) for fill in sells]
-    equity_then = dict(report.equity)[int(candles.ts[-2])]
+    equity_then = dict(zip(report.ts.tolist(), report.equity.tolist(), strict=True))[int(candles.ts[-2])]
     marked = next(item for item in reversed(events) if type(item).__name__ == "Equity")
     assert pytest.approx(equity_then, rel=1e-4) == float(marked.equity)
     assert state.cash >= 0

@@ -1,0 +1,85 @@
+"""The public border to pandas: frames in, frames out. Nothing inside the engine knows them, and no bot's pod has pandas."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tradewind_api.document.model import StrategyDocument
+from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
+from tradewind_engine.backtest.report import REASONS, Report
+from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.candles import COLUMNS, CandleError, Candles, check_candles
+from tradewind_engine.timeframes import infer_timeframe
+
+REASON_NAMES = pd.Index([REASONS[float(code)] for code in range(len(REASONS))])
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """A back-test as pandas: `equity` by open time in UTC, `trades` one row a closed trade; `report` has the rest."""
+
+    figures: dict[str, float | int | None]
+    equity: "pd.Series[float]"
+    trades: pd.DataFrame
+    report: Report
+
+
+def backtest_frame(
+    document: StrategyDocument,
+    frame: pd.DataFrame,
+    *,
+    capital: float = 10_000.0,
+    costs: Costs = DEFAULT_COSTS,
+    timeframe: str = "",
+) -> FrameResult:
+    """Return what a document would have done on the candles of a frame.
+
+    Args:
+        document: A valid document, parameters applied (`read_document`, `with_parameters`).
+        frame: Columns open, high, low, close, volume; and `ts`, open times in UTC ms, unless the index has them as times.
+        capital: Quote currency at the start.
+        costs: What each fill pays.
+        timeframe: Of the candles; told from their times if not given.
+
+    Raises:
+        CandleError: If a column is missing, or a row cannot be a candle; the message names both.
+    """
+    candles = candles_of(frame)
+    report = run_backtest(
+        document, {"": candles}, timeframe=timeframe or infer_timeframe(candles.ts), capital=capital, costs=costs
+    )
+    times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
+    table = report.tables[0].table
+    entered, left = (table[:, column].astype(np.int64) for column in (kernel.ENTRY_INDEX, kernel.EXIT_INDEX))
+    trades = pd.DataFrame(
+        {
+            "entry_time": times[entered],
+            "exit_time": times[left],
+            "entry_price": table[:, kernel.ENTRY_PRICE],
+            "exit_price": table[:, kernel.EXIT_PRICE],
+            "amount": table[:, kernel.AMOUNT],
+            "profit": table[:, kernel.PROFIT],
+            "fees": table[:, kernel.FEES],
+            "reason": pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), REASON_NAMES),
+        },
+        copy=False,
+    )
+    return FrameResult(report.figures, pd.Series(report.equity, times, name="equity", copy=False), trades, report)
+
+
+def candles_of(frame: pd.DataFrame) -> Candles:
+    """Return the candles of a frame, checked. Raises CandleError."""
+    missing = [name for name in COLUMNS[1:] if name not in frame]
+    if missing:
+        raise CandleError(f"the frame has no column {', '.join(missing)}")
+    if "ts" in frame:
+        ts = frame["ts"].to_numpy(np.int64)
+    elif isinstance(frame.index, pd.DatetimeIndex):
+        ts = frame.index.to_numpy().astype("datetime64[ms]").astype(np.int64)
+    else:
+        raise CandleError("the frame needs a column ts, open times in UTC milliseconds, or an index of times")
+    candles = Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))
+    check_candles(candles)
+    return candles

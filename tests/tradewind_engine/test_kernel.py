@@ -1,0 +1,123 @@
+"""What happens inside candles and between trades, by numbers that can be followed with a pencil."""
+
+import numpy as np
+import pytest
+
+from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.kernel import COLUMNS, Rules
+from tradewind_engine.backtest.report import REASONS
+
+
+def play(rows, enter, leave=(), *, measure=(), **rules):
+    """Run candles given as (open, high, low, close); signals at the closes numbered in `enter` and `leave`."""
+    columns = [np.array(column, dtype=float) for column in zip(*rows, strict=True)]
+    entry, exit_ = (np.isin(np.arange(len(rows)), list(numbers)) for numbers in (enter, leave))
+    equity, trades = np.empty(len(rows)), np.empty((len(rows), COLUMNS))
+    if not {"share", "quote", "risk"} & rules.keys():
+        rules["share"] = 1.0
+    given = Rules(capital=1000.0, **rules)
+    totals = kernel.run(*columns, entry, exit_, np.array(measure, dtype=float), given, equity, trades)
+    found = trades[: totals.closed]
+    return [(int(row[0]), int(row[1]), row[2], row[3], row[4], REASONS[row[7]]) for row in found.tolist()], equity, totals
+
+
+FLAT = (100, 100, 100, 100)
+
+
+def test_a_trailing_stop_follows_the_highest_price_of_candles_before():
+    """Bought at 100; the high of 120 moves the stop of 10 % to 108 for the next candle, not for its own low of 100."""
+    trades, equity, _ = play([FLAT, (100, 120, 100, 118), (118, 119, 107, 110)], [0], trailing=0.1)
+    assert trades == [(1, 2, 100.0, 108.0, 10.0, "TrailingStop")]
+    assert equity.tolist() == [1000.0, 1180.0, 1080.0]
+
+
+def test_the_higher_of_two_stops_acts_and_names_itself():
+    """A stop of 5 % at 95 stands above a trailing one of 10 % at 90 while the price has not risen."""
+    trades, _, _ = play([FLAT, (100, 100, 94, 96)], [0], stop=0.05, trailing=0.1)
+    assert trades == [(1, 1, 100.0, 95.0, 10.0, "StopLoss")]
+
+
+def test_the_longest_stay_counts_the_entry_candle():
+    """Two candles in the trade: bought at the open of 1, decided at the close of 2, sold at the open of 3."""
+    trades, _, _ = play([FLAT, FLAT, FLAT, (103, 103, 103, 103)], [0], longest=2)
+    assert trades == [(1, 3, 100.0, 103.0, 10.0, "MaxCandles")]
+
+
+def test_after_a_trade_no_entry_is_decided_until_the_cooldown_is_over():
+    """Stopped out in candle 1; after 3 candles of rest the next entry is decided at the close of 4, filled at the open of 5."""
+    rows = [FLAT, (100, 100, 80, 100), FLAT, FLAT, FLAT, FLAT, (100, 100, 80, 100)]
+    trades, _, _ = play(rows, range(7), stop=0.1, cooldown=3)
+    assert [(entered, left) for entered, left, *_ in trades] == [(1, 1), (5, 6)]
+    eager, _, _ = play(rows, range(7), stop=0.1)
+    assert [(entered, left) for entered, left, *_ in eager] == [(1, 1), (2, 6)]
+
+
+def test_a_ladder_buys_more_on_the_way_down():
+    """100 quote at 100, 200 at 90, 400 at 80: 1 + 2.2222 + 5 = 8.2222 for 700, 85.135 each; sold at 90 for 740."""
+    rows = [FLAT, (100, 100, 85, 88), (88, 88, 75, 85), (90, 90, 90, 90), (90, 90, 90, 90)]
+    trades, equity, totals = play(rows, [0], [2], quote=100.0, steps=2, spacing=0.1, factor=2.0)
+    assert len(trades) == 1
+    entered, left, average, sold, amount, reason = trades[0]
+    assert (entered, left, sold, reason) == (1, 3, 90.0, "Exit")
+    assert amount == pytest.approx(1 + 200 / 90 + 400 / 80)
+    assert average == pytest.approx(700 / amount)
+    assert equity[-1] == pytest.approx(1000 - 700 + amount * 90)
+    assert totals.turnover == pytest.approx(700 + amount * 90)
+
+
+def test_a_gap_below_a_step_buys_at_the_open():
+    """A limit order never pays more than the market: the step waits at 90, the candle opens at 85."""
+    trades, _, _ = play([FLAT, FLAT, (85, 85, 85, 85), FLAT], [0], [2], quote=100.0, steps=1, spacing=0.1)
+    assert trades[0][4] == pytest.approx(1 + 100 / 85)
+
+
+def test_a_ladder_stops_at_its_cap_and_at_its_steps():
+    """A cap of 25 % of 1000 leaves 50 for the third buy of 100."""
+    rows = [FLAT, (100, 100, 50, 50), (50, 50, 50, 50), (50, 50, 50, 50)]
+    trades, _, _ = play(rows, [0], [2], quote=100.0, steps=5, spacing=0.05, cap=0.25)
+    assert trades[0][4] == pytest.approx(1 + 100 / 95 + 50 / 90)
+    trades, _, _ = play(rows, [0], [2], quote=100.0, steps=1, spacing=0.05)
+    assert trades[0][4] == pytest.approx(1 + 100 / 95)
+
+
+def test_steps_below_the_stop_are_never_bought():
+    """The stop of 8 % at 92 comes before the step at 90; the step at 95 comes before the stop, which then stands at 89.6."""
+    trades, _, _ = play([FLAT, (100, 100, 85, 90)], [0], quote=100.0, steps=1, spacing=0.1, stop=0.08)
+    assert trades[0][3:] == (92.0, 1.0, "StopLoss")
+    trades, _, _ = play([FLAT, (100, 100, 85, 90)], [0], quote=100.0, steps=1, spacing=0.05, stop=0.08)
+    assert trades[0][3] == pytest.approx(200 / (1 + 100 / 95) * 0.92)
+
+
+def test_no_target_is_taken_in_a_candle_that_filled_a_step():
+    """Whether high or low came first is unknown: the worse is assumed."""
+    rows = [FLAT, (100, 110, 90, 100), (100, 100, 100, 100)]
+    trades, _, _ = play(rows, [0], quote=100.0, steps=1, spacing=0.1, target=0.05)
+    assert trades[0][:2] == (1, 2)
+
+
+def test_risk_sizes_an_entry_by_how_much_the_price_moves():
+    """1 % of 1000 for a fall of 4: 2.5 units, bought at 100; a measure of 0.5 would want 2000 and gets the cash."""
+    trades, _, _ = play([FLAT, FLAT, FLAT], [0], [1], risk=0.01, measure=[4, 4, 4])
+    assert trades[0][4] == pytest.approx(2.5)
+    trades, _, _ = play([FLAT, FLAT, FLAT], [0], [1], risk=0.01, measure=[0.5, 1, 1])
+    assert trades[0][4] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("unknown", [np.nan, 0.0])
+def test_without_a_measure_nothing_is_bought(unknown):
+    """NaN and nothing are no volatility to scale by."""
+    trades, equity, totals = play([FLAT, FLAT], [0], risk=0.01, measure=[unknown, 1])
+    assert ([], 1000.0, 0.0) == (trades, equity[-1], totals.amount)
+
+
+def test_moments_of_a_curve():
+    """100, 110, 99, 99, 108.9, 121: returns 10 %, -10 %, 0, 10 %, 11.11 %; down 10 %, and 4 candles from 110 to 121."""
+    sums, squares = np.empty(5), np.empty(5)
+    found = kernel.moments(np.array([100, 110, 99, 99, 108.9, 121.0]), sums, squares)
+    returns = np.array([0.1, -0.1, 0.0, 0.1, 1 / 9])
+    np.testing.assert_allclose(sums, returns, atol=1e-12)
+    np.testing.assert_allclose(squares, returns**2, atol=1e-12)
+    assert found.mean == pytest.approx(returns.mean())
+    assert found.deviation == pytest.approx(returns.std(ddof=1))
+    assert found.downside == pytest.approx(np.sqrt(0.01 / 5))
+    assert (found.drawdown, found.longest) == (pytest.approx(0.1), 4)
