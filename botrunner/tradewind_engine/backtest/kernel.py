@@ -68,7 +68,7 @@ class Moments(NamedTuple):
     longest: int
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _budget(cash, close, measure, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return the quote currency that an entry decided at `close` spends."""
     if rules.risk > 0.0:
@@ -76,15 +76,15 @@ def _budget(cash, close, measure, rules):  # type: ignore[no-untyped-def]  # noq
     return rules.quote if rules.share == 0.0 else cash * rules.share
 
 
-@njit(cache=True, nogil=True)
-def _stop_price(average, peak, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
-    """Return the higher of the stop and the trailing stop, 0 without either."""
-    fixed = average * (1.0 - rules.stop) if rules.stop > 0.0 else 0.0
-    following = peak * (1.0 - rules.trailing) if rules.trailing > 0.0 else 0.0
-    return max(fixed, following)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _around(average, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Return stop and target of a position bought at `average`: 0 and infinity where there is none."""
+    stop = average * (1.0 - rules.stop) if rules.stop > 0.0 else 0.0
+    target = average * (1.0 + rules.target) if rules.target > 0.0 else np.inf
+    return stop, target
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417, C901, PLR0912, PLR0915 - numba compiles one flat loop
     """Simulate one symbol.
 
@@ -120,6 +120,9 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     pending = 0  # 1 buy, -1 sell at the next open
     pending_reason = EXIT_SIGNAL
     rest_until = 0
+    fixed_stop = 0.0
+    target_price = np.inf
+    watched = rules.stop > 0.0 or rules.target > 0.0 or rules.trailing > 0.0 or rules.steps > 0
     for i in range(close.size):
         if pending == 0 and amount == 0.0:  # the usual case, kept short
             if entry[i] and i >= rest_until:
@@ -143,13 +146,13 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
             peak = price
             entry_index = i
             step = 0
+            fixed_stop, target_price = _around(price, rules)
         elif pending == -1:
             sold_at = open_[i]
             reason = pending_reason
         pending = 0
-        if sold_at == 0.0:
-            average = notional / amount
-            stop_price = _stop_price(average, peak, rules)
+        if watched and sold_at == 0.0:
+            stop_price = max(fixed_stop, peak * (1.0 - rules.trailing)) if rules.trailing > 0.0 else fixed_stop
             refilled = False
             while step < rules.steps and open_[i] > stop_price:
                 level = first_price * (1.0 - rules.spacing * (step + 1))
@@ -167,14 +170,13 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
                 cash -= more
                 step += 1
                 refilled = True
-                average = notional / amount
-                stop_price = _stop_price(average, peak, rules)
+                fixed_stop, target_price = _around(notional / amount, rules)
+                stop_price = max(fixed_stop, peak * (1.0 - rules.trailing)) if rules.trailing > 0.0 else fixed_stop
             if low[i] <= stop_price:
                 sold_at = min(open_[i], stop_price)
-                fixed = rules.stop > 0.0 and stop_price == average * (1.0 - rules.stop)
-                reason = EXIT_STOP if fixed else EXIT_TRAILING
-            elif rules.target > 0.0 and not refilled and high[i] >= average * (1.0 + rules.target):
-                sold_at = max(open_[i], average * (1.0 + rules.target))
+                reason = EXIT_STOP if stop_price == fixed_stop else EXIT_TRAILING
+            elif high[i] >= target_price and not refilled:
+                sold_at = max(open_[i], target_price)
                 reason = EXIT_TARGET
             peak = max(peak, high[i])
         if sold_at > 0.0:
@@ -216,7 +218,32 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     return Totals(closed, won, in_market, fees, slipped, turnover, amount)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sums_of_returns(now, before, returns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Return the sums of now / before - 1, of its square, and of the square where negative; shape (n,); `returns` is room.
+
+    Quotients first, then four sums side by side: a processor does both several at a time, in a fixed order of additions.
+    """
+    for i in range(now.size):
+        returns[i] = now[i] / before[i] - 1.0
+    a0 = a1 = a2 = a3 = 0.0
+    b0 = b1 = b2 = b3 = 0.0
+    c0 = c1 = c2 = c3 = 0.0
+    fours = now.size // 4
+    for k in range(fours):
+        r0, r1, r2, r3 = returns[4 * k], returns[4 * k + 1], returns[4 * k + 2], returns[4 * k + 3]
+        a0, a1, a2, a3 = a0 + r0, a1 + r1, a2 + r2, a3 + r3
+        b0, b1, b2, b3 = b0 + r0 * r0, b1 + r1 * r1, b2 + r2 * r2, b3 + r3 * r3
+        d0, d1, d2, d3 = min(r0, 0.0), min(r1, 0.0), min(r2, 0.0), min(r3, 0.0)
+        c0, c1, c2, c3 = c0 + d0 * d0, c1 + d1 * d1, c2 + d2 * d2, c3 + d3 * d3
+    for i in range(4 * fours, now.size):
+        a0 += returns[i]
+        b0 += returns[i] ** 2
+        c0 += min(returns[i], 0.0) ** 2
+    return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3), (c0 + c1) + (c2 + c3)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
     """Measure an equity curve in one pass.
 
@@ -229,36 +256,30 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
     """
     count = equity.size - 1
     blocks = sums.size
+    returns = np.empty(count // blocks + 1)
     below = 0.0
-    worst = 1.0
-    peak = equity[0]
-    peak_index = 0
-    longest = 0
     total = 0.0
     total_squares = 0.0
     for block in range(blocks):
-        part = 0.0
-        part_squares = 0.0
-        for i in range(1 + count * block // blocks, 1 + count * (block + 1) // blocks):
-            now = equity[i]
-            before = equity[i - 1]
-            if now == before:  # not in the market
-                continue
-            change = now / before - 1.0
-            part += change
-            part_squares += change * change
-            if change < 0.0:
-                below += change * change
-            if now > peak:
-                longest = max(longest, i - peak_index)
-                peak = now
-                peak_index = i
-            elif now < worst * peak:
-                worst = now / peak
+        start, stop = 1 + count * block // blocks, 1 + count * (block + 1) // blocks
+        part, part_squares, part_below = _sums_of_returns(equity[start:stop], equity[start - 1 : stop - 1], returns)
         sums[block] = part
         squares[block] = part_squares
         total += part
         total_squares += part_squares
+        below += part_below
+    worst = 1.0
+    peak = equity[0]
+    peak_index = 0
+    longest = 0
+    for i in range(1, count + 1):
+        now = equity[i]
+        if now > peak:
+            longest = max(longest, i - peak_index)
+            peak = now
+            peak_index = i
+        elif now < worst * peak:
+            worst = now / peak
     if count < 1:
         return Moments(count, 0.0, 0.0, 0.0, 0.0, 0)
     if equity[count] < peak:
@@ -270,7 +291,7 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
-    compiled = njit(cache=True, nogil=True)(loop)
+    compiled = njit(cache=True, nogil=True, error_model="numpy")(loop)
 
     def call(values: Floats, number: Any) -> Floats:
         out = np.empty(values.size)

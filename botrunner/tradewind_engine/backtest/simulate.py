@@ -1,6 +1,8 @@
 """One symbol through the kernel: what sweeps, optimisation and reports all stand on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,23 @@ from tradewind_engine.candles import Booleans, Candles, Floats
 
 NOTHING: Floats = np.empty(0)
 NO_TRADES: Floats = np.empty((0, kernel.COLUMNS))
+
+
+# Address in a document, the kernel's rule that it sets, and the unit it is written in.
+RULE_OF = {
+    "size.percentOfEquity": ("share", 100.0),
+    "size.quote": ("quote", 1.0),
+    "size.riskPercent": ("risk", 100.0),
+    "protect.stopLossPercent": ("stop", 100.0),
+    "protect.takeProfitPercent": ("target", 100.0),
+    "protect.trailingStopPercent": ("trailing", 100.0),
+    "protect.maxCandlesInTrade": ("longest", 1.0),
+    "protect.cooldownCandles": ("cooldown", 1.0),
+    "ladder.steps": ("steps", 1.0),
+    "ladder.spacingPercent": ("spacing", 100.0),
+    "ladder.sizeFactor": ("factor", 1.0),
+    "ladder.capPercent": ("cap", 100.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +50,25 @@ class SymbolRun:
 
 def rules_of(document: StrategyDocument, capital: float, costs: Costs) -> kernel.Rules:
     """Return the kernel's rules for a document."""
-    size, ladder, protect = document.entry.size, document.entry.ladder, document.protect
-    return kernel.Rules(
-        capital=float(capital),
-        share=_fraction(size.percent_of_equity),
-        quote=float(size.quote or 0),
-        risk=_fraction(size.risk_percent),
-        fee=costs.fee_bps / 10_000.0,
-        slippage=costs.slippage_bps / 10_000.0,
-        stop=_fraction(protect.stop_loss_percent),
-        target=_fraction(protect.take_profit_percent),
-        trailing=_fraction(protect.trailing_stop_percent),
-        longest=protect.max_candles_in_trade or 0,
-        cooldown=protect.cooldown_candles or 0,
-        steps=ladder.steps if ladder else 0,
-        spacing=_fraction(ladder.spacing_percent) if ladder else 0.0,
-        factor=float(ladder.size_factor) if ladder else 1.0,
-        cap=_fraction(ladder.cap_percent) if ladder else 1.0,
-    )
+    rules = kernel.Rules(capital=float(capital), fee=costs.fee_bps / 10_000.0, slippage=costs.slippage_bps / 10_000.0)
+    sections = {"size": document.entry.size, "ladder": document.entry.ladder, "protect": document.protect}
+    values = {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        if section is not None
+        for key, value in section.model_dump(by_alias=True, exclude_none=True).items()
+    }
+    return with_values(rules, values)
+
+
+def with_values(rules: kernel.Rules, values: Mapping[str, Any]) -> kernel.Rules:
+    """Return `rules` with the values of those addresses that set a rule."""
+    changes: dict[str, Any] = {}
+    for address, value in values.items():
+        if address in RULE_OF:
+            name, unit = RULE_OF[address]
+            changes[name] = value / unit if isinstance(getattr(rules, name), float) else int(value)
+    return rules._replace(**changes) if changes else rules
 
 
 def simulate(
@@ -66,7 +86,3 @@ def simulate(
         history.open, history.high, history.low, history.close, entry, exit_, measure, rules, equity, trades
     )
     return totals
-
-
-def _fraction(percent: float | None) -> float:
-    return float(percent or 0) / 100.0

@@ -1,0 +1,6 @@
+"""Many parameter sets over the same candles, and the search for good ones.
+
+- space: which parameters, in which steps     - sweep: figures of any number of points, each distinct node computed once
+- scores: what a sweep measures               - objectives: what is sought, and what is asked for besides
+- search: exhaustive, or sample, zoom, TPE    - walk_forward: chosen on one stretch, judged on the next
+"""

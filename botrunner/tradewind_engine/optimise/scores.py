@@ -1,0 +1,67 @@
+"""What a sweep measures of each point: columns of arrays, small enough for a million points."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradewind_engine.candles import Floats, Integers
+
+BLOCKS = 16  # stretches of time that cross-validation puts together anew
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One row a point, shape (n,); of stretches (n, BLOCKS). Fractions; per candle, not annualised.
+
+    `sums` and `squares` are those of returns in each of BLOCKS equal stretches: from them follows the Sharpe ratio of any
+    choice of stretches.
+    """
+
+    total_return: Floats
+    drawdown: Floats
+    mean: Floats
+    deviation: Floats
+    downside: Floats
+    trades: Integers
+    won: Integers
+    time_in_market: Floats
+    turnover: Floats
+    sums: Floats
+    squares: Floats
+    candles: int
+
+    @classmethod
+    def empty(cls, points: int, candles: int) -> "Scores":
+        """Return room for `points` points over `candles` candles."""
+        made: dict[str, Any] = {name: np.full(points, np.nan) for name in COLUMNS}
+        made |= {name: np.zeros(points, dtype=np.int64) for name in ("trades", "won")}
+        made |= {name: np.zeros((points, BLOCKS)) for name in ("sums", "squares")}
+        return cls(**made, candles=candles)
+
+    @property
+    def sharpe(self) -> Floats:
+        """Mean over deviation a candle; 0 where nothing varies."""
+        return _ratio(self.mean, self.deviation)
+
+    def joined(self, other: "Scores") -> "Scores":
+        """Return the rows of both, in order."""
+        joined: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
+        return Scores(**joined, candles=self.candles)
+
+    def row(self, index: int) -> dict[str, float | int]:
+        """Return the figures of one point under their names in reports."""
+        return {
+            "totalReturn": float(self.total_return[index]),
+            "maxDrawdown": float(self.drawdown[index]),
+            "trades": int(self.trades[index]),
+            "timeInMarket": float(self.time_in_market[index]),
+        }
+
+
+COLUMNS = tuple(name for name in Scores.__dataclass_fields__ if name != "candles")
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.where(np.isnan(above), np.nan, 0.0))

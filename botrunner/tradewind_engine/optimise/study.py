@@ -1,0 +1,139 @@
+"""A whole optimisation: search, walk-forward, the best point's report, and the verdict on having searched."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradewind_api.document.model import StrategyDocument
+from tradewind_api.document.resolve import with_parameters
+from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.backtest.report import Report
+from tradewind_engine.candles import Candles
+from tradewind_engine.honesty.neighbourhood import neighbours_return
+from tradewind_engine.honesty.overfitting import overfitting
+from tradewind_engine.honesty.verdict import Selection, Verdict, judge
+from tradewind_engine.optimise.scores import BLOCKS
+from tradewind_engine.optimise.search import Aim, Search, State, search
+from tradewind_engine.optimise.space import Space
+from tradewind_engine.optimise.sweep import Sweep, SweepSettings
+from tradewind_engine.optimise.walk_forward import Kind, WalkForward, walk_forward
+
+TOP = 20
+Tell = Callable[[str, State], None]
+
+
+class NothingFoundError(ValueError):
+    """No point satisfies the constraints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The result: the search, the report of its best point, the walk-forward if asked for, and the verdict."""
+
+    space: Space
+    aim: Aim
+    search: Search
+    report: Report
+    walk: WalkForward | None
+    verdict: Verdict
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The best parameters by address."""
+        return self.space.parameters(self.search.points[self.search.best])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the best point's report with what the search found, the TOP points first."""
+        order = np.argsort(-self.search.values, kind="stable")[:TOP].tolist()
+        rows = [
+            {
+                "parameters": self.space.parameters(self.search.points[row]),
+                "value": float(self.search.values[row]),
+                **self.search.scores.row(row),
+            }
+            for row in order
+            if np.isfinite(self.search.values[row])
+        ]
+        found = {
+            "objective": self.aim.objective,
+            "method": self.search.method,
+            "seed": self.aim.seed,
+            "points": len(self.search.points),
+            "spaceSize": self.space.size,
+            "parameters": self.best,
+            "value": float(self.search.values[self.search.best]),
+            "top": rows,
+        }
+        if self.walk:
+            found["walkForward"] = self.walk.to_json()
+        return {**self.report.to_json(), **self.verdict.to_json(), "optimisation": found}
+
+
+def run_study(
+    document: StrategyDocument,
+    space: Space,
+    candles: Mapping[str, Candles],
+    settings: SweepSettings,
+    aim: Aim,
+    *,
+    exchange: str = "",
+    folds: int = 0,
+    kind: Kind = "rolling",
+    tell: Tell = lambda _part, _state: None,
+) -> Study:
+    """Return the best point of `space` and how far to trust it.
+
+    Args:
+        document: A valid document; its parameters outside the space stay.
+        space: What is tuned.
+        candles: By symbol, of `settings.timeframe`.
+        settings: Costs, capital, threads.
+        aim: Objective, constraints, how many points, seed.
+        exchange: Name for the data digest.
+        folds: Walk-forward steps, 0 for none.
+        kind: Of the walk-forward.
+        tell: Hears the part of the work and its state.
+
+    Raises:
+        CandleError: If history is too short for the space or the folds.
+        NothingFoundError: If no point satisfies the constraints.
+        ValueError: If the objective is unknown.
+    """
+    sweep = Sweep(document, space, candles, settings)
+    found = search(sweep, aim, lambda state: tell("search", state))
+    if not found.found:
+        most = int(found.scores.trades.max())
+        wanted = ", ".join(f"{c.measure} {c.compare} {c.bound:g}" for c in aim.constraints)
+        raise NothingFoundError(f"none of {len(found.points)} points satisfies {wanted}; the most trades of any were {most}")
+    walk = None
+    if folds:
+        walk = walk_forward(
+            document,
+            space,
+            candles,
+            settings,
+            aim,
+            folds=folds,
+            kind=kind,
+            progress=lambda fold, state: tell(f"fold {fold + 1} of {folds}", state),
+        )
+    chosen = with_parameters(document, space.parameters(found.points[found.best]))
+    report = run_backtest(
+        chosen,
+        candles,
+        timeframe=settings.timeframe,
+        exchange=exchange,
+        capital=settings.capital,
+        costs=settings.costs,
+    )
+    scores = found.scores
+    selection = Selection(
+        trials=len(found.points),
+        deviation=float(scores.sharpe.std()),
+        overfitting=overfitting(scores.sums, scores.squares, (scores.candles - 1) // BLOCKS),
+        neighbours=neighbours_return(sweep, found),
+        out_of_sample=walk.test_return if walk else None,
+    )
+    return Study(space, aim, found, report, walk, judge(report, selection))

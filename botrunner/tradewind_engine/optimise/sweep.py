@@ -1,0 +1,195 @@
+"""Figures of many points over the same candles: each distinct node once, points in parallel, memory bounded.
+
+Points are taken tile by tile. The nodes that some points of a tile share are computed first, each once; those that depend on
+every tuned node parameter are computed where they are used and forgotten. So memory is that of one tile, whatever the number
+of points. Threads suffice: the loops of numpy and of the kernel run without the interpreter's lock.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradewind_api.document.model import Node, StrategyDocument
+from tradewind_api.document.resolve import with_parameters
+from tradewind_api.document.validation import base_of, evaluation_order
+from tradewind_api.operations import PRICES
+from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history, merge_curves
+from tradewind_engine.backtest.simulate import NO_TRADES, NOTHING, RULE_OF, Costs, rules_of, simulate, with_values
+from tradewind_engine.candles import Candles, Floats
+from tradewind_engine.optimise.scores import Scores
+from tradewind_engine.optimise.space import Point, Space
+from tradewind_engine.strategy.evaluate import BoundNode, bind, prices_of
+
+TILE_BYTES = 32 << 20
+Progress = Callable[[int, int], None]
+Key = tuple[Any, ...]
+Series = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """What a sweep needs besides points. `threads` 0 means one for each processor that this process may use."""
+
+    timeframe: str
+    capital: float = 10_000.0
+    costs: Costs = DEFAULT_COSTS
+    threads: int = 0
+    tile_bytes: int = TILE_BYTES
+
+    @property
+    def workers(self) -> int:
+        """How many threads to start."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+class Sweep:
+    """A document, its space and candles by symbol, ready to score points as `run_backtest` would.
+
+    Raises:
+        CandleError: If some point of the space needs more candles than a symbol has.
+    """
+
+    def __init__(
+        self, document: StrategyDocument, space: Space, candles: Mapping[str, Candles], settings: SweepSettings
+    ) -> None:
+        largest = {address: values[-1] for address, values in space.axes.items()}
+        check_history(with_parameters(document, largest), candles, settings.timeframe)
+        self.document, self.space, self.settings = document, space, settings
+        self._histories = list(candles.values())
+        self._count = sum(map(len, self._histories))
+        self._rules = rules_of(document, settings.capital / len(candles), settings.costs)
+        self._tunes_rules = not RULE_OF.keys().isdisjoint(space.addresses)
+        self._nodes = {node.id: node for node in evaluation_order(document)}
+        self._depends = _dependencies(self._nodes, space.addresses)
+        tuned = tuple(sorted({axis for axes in self._depends.values() for axis in axes}))
+        self._shared = [node for node in self._nodes.values() if not tuned or self._depends[node.id] != tuned]
+        self._own = [node for node in self._nodes.values() if tuned and self._depends[node.id] == tuned]
+        self._bound: dict[Key, BoundNode] = {}
+        self._buffers = threading.local()
+
+    def score(self, points: Sequence[Point], progress: Progress | None = None) -> Scores:
+        """Return the scores of `points`, in their order. `progress` hears (done, total) after each tile."""
+        periods = self._count if len(self._histories) == 1 else np.unique(np.concatenate([h.ts for h in self._histories])).size
+        scores = Scores.empty(len(points), int(periods))
+        done = 0
+        with ThreadPoolExecutor(self.settings.workers) as pool:
+            for tile in self._tiles(points):
+                known = self._shared_series([points[index] for index in tile], pool)
+
+                def work(rows: list[int], known: list[dict[Key, Any]] = known) -> None:
+                    for row in rows:
+                        self._score_one(points[row], row, known, scores)
+
+                parts = self.settings.workers * 8
+                list(pool.map(work, [tile[start::parts] for start in range(min(parts, len(tile)))]))
+                del known, work  # before the next tile's are made
+                done += len(tile)
+                if progress:
+                    progress(done, len(points))
+        return scores
+
+    def _tiles(self, points: Sequence[Point]) -> Iterator[list[int]]:
+        """Yield row numbers of points whose shared series fit into the tile's bytes together, neighbours together."""
+        bytes_each = 8 * self._count
+        room = max(1, self.settings.tile_bytes // bytes_each // max(1, len(self._shared)))
+        columns = [{value: rank for rank, value in enumerate(sorted(set(column)))} for column in zip(*points, strict=True)]
+        ranks = [tuple(rank[value] for rank, value in zip(columns, point, strict=True)) for point in points]
+        tile: list[int] = []
+        keys: set[Key] = set()
+        for row in sorted(range(len(points)), key=lambda i: (*(rank // room for rank in ranks[i]), *ranks[i])):
+            wanted = {self._key(node, points[row]) for node in self._shared}
+            if tile and len(keys | wanted) * bytes_each > self.settings.tile_bytes:
+                yield tile
+                tile, keys = [], set()
+            tile.append(row)
+            keys |= wanted
+        if tile:
+            yield tile
+
+    def _shared_series(self, points: Sequence[Point], pool: ThreadPoolExecutor) -> list[dict[Key, Any]]:
+        """Return, a symbol each, the outputs of the shared nodes by key."""
+        known: list[dict[Key, Any]] = [{} for _ in self._histories]
+        for node in self._shared:
+            wanted = {self._key(node, point): point for point in points}
+
+            def work(item: tuple[Key, Point], node: Node = node) -> None:
+                key, point = item
+                for found, history in zip(known, self._histories, strict=True):
+                    series = prices_of(history)
+                    for base in {base_of(reference) for reference in node.inputs} - set(PRICES):
+                        self._add(self._nodes[base], point, found, series)
+                    found[key] = self._bind(node, point).outputs(history, series)
+
+            list(pool.map(work, wanted.items()))
+        return known
+
+    def _score_one(self, point: Point, row: int, known: list[dict[Key, Any]], scores: Scores) -> None:
+        rules = with_values(self._rules, self.space.parameters(point)) if self._tunes_rules else self._rules
+        document, curves = self.document, []
+        closed = won = in_market = 0
+        turnover = 0.0
+        for number, (history, found) in enumerate(zip(self._histories, known, strict=True)):
+            series = prices_of(history)
+            for node in self._shared:
+                self._add(node, point, found, series)
+            for node in self._own:
+                bound = self._bind(node, point)
+                series.update(zip(bound.names, bound.outputs(history, series), strict=True))
+            equity = self._buffer(number, len(history))
+            exit_ = series[document.exit.when] if document.exit else np.zeros(len(history), dtype=np.bool_)
+            measure = series[document.entry.size.measure] if document.entry.size.measure else NOTHING
+            totals = simulate(history, series[document.entry.when], exit_, measure, rules, equity=equity, trades=NO_TRADES)
+            curves.append((history.ts, equity))
+            closed, won, in_market = closed + totals.closed, won + totals.won, in_market + totals.in_market
+            turnover += totals.turnover
+        _, equity = merge_curves(curves, rules.capital)
+        moments = kernel.moments(equity, scores.sums[row], scores.squares[row])
+        scores.total_return[row] = equity[-1] / self.settings.capital - 1.0
+        scores.drawdown[row], scores.mean[row], scores.deviation[row] = moments.drawdown, moments.mean, moments.deviation
+        scores.downside[row] = moments.downside
+        scores.trades[row], scores.won[row] = closed, won
+        scores.time_in_market[row] = in_market / self._count
+        scores.turnover[row] = turnover / self.settings.capital
+
+    def _key(self, node: Node, point: Point) -> Key:
+        return (node.id, *(point[axis] for axis in self._depends[node.id]))
+
+    def _bind(self, node: Node, point: Point) -> BoundNode:
+        """Return `node` with the point's values, kept as there are few different ones of a node."""
+        own = {
+            address.partition(".")[2]: value
+            for address, value in zip(self.space.addresses, point, strict=True)
+            if address.partition(".")[0] == node.id
+        }
+        key = (node.id, *own.values())
+        if key not in self._bound:
+            tuned = node.model_copy(update={"params": {**node.params, **own}})
+            self._bound[key] = bind(tuned, kernel.COMPILED)
+        return self._bound[key]
+
+    def _add(self, node: Node, point: Point, found: Mapping[Key, Any], series: Series) -> None:
+        series.update(zip(self._bind(node, point).names, found[self._key(node, point)], strict=True))
+
+    def _buffer(self, number: int, size: int) -> Floats:
+        """Return this thread's buffer for the equity of symbol `number`."""
+        kept: dict[Any, Floats] = self._buffers.__dict__
+        if number not in kept:
+            kept[number] = np.empty(size)
+        return kept[number]
+
+
+def _dependencies(nodes: Mapping[str, Node], addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return for each node the axes that its values depend on, ascending; `nodes` stand after their inputs."""
+    found: dict[str, tuple[int, ...]] = {}
+    for node in nodes.values():
+        axes = {axis for axis, address in enumerate(addresses) if address.partition(".")[0] == node.id}
+        for base in {base_of(reference) for reference in node.inputs} - set(PRICES):
+            axes |= set(found[base])
+        found[node.id] = tuple(sorted(axes))
+    return found

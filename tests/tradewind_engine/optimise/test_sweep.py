@@ -1,0 +1,114 @@
+"""A sweep scores each point as the back-test of that point alone, whatever the order, threads and tiles."""
+
+import numpy as np
+import pytest
+from documents import random_candles
+from markets import market
+
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.resolve import template, with_parameters
+from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.candles import CandleError
+from tradewind_engine.optimise.space import default_ranges, make_space
+from tradewind_engine.optimise.sweep import Sweep, SweepSettings
+
+SPACES = {
+    "sma-crossover": {"fast.period": (2, 8, 3), "slow.period": (10, 30, 10), "protect.stopLossPercent": (1, 3, 2)},
+    "macd": {"macd.fast": (5, 9, 2), "macd.signal": (3, 9, 3)},
+    "bollinger-breakout": {"bands.period": (10, 20, 5), "protect.trailingStopPercent": (2, 4, 1)},
+    "rsi": {"oversold.value": (25, 45, 5), "size.percentOfEquity": (20, 100, 40)},
+}
+
+
+def every_point(space):
+    return [space.point(place) for place in space.every_place()]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_each_score_is_that_of_the_back_test(name):
+    """To the last digit, for each point."""
+    document, candles = template(name), {"": market(3, 1200)}
+    space = make_space(document, SPACES[name])
+    points = every_point(space)
+    scores = Sweep(document, space, candles, SweepSettings("1h", threads=2)).score(points)
+    for row, point in enumerate(points):
+        report = run_backtest(with_parameters(document, space.parameters(point)), candles, timeframe="1h")
+        for column, figure in (("total_return", "totalReturn"), ("drawdown", "maxDrawdown"), ("trades", "trades"),
+                               ("turnover", "turnover"), ("time_in_market", "timeInMarket")):  # fmt: skip
+            assert getattr(scores, column)[row] == report.figures[figure], (point, figure)
+
+
+def test_several_symbols_are_one_account():
+    """The curve of the account is the sum of the parts, as in the back-test."""
+    document, candles = template("sma-crossover"), {"A": market(1, 800), "B": market(2, 600)}
+    space = make_space(document, {"fast.period": (2, 8, 2), "slow.period": (20, 20, 1)})
+    points = every_point(space)
+    scores = Sweep(document, space, candles, SweepSettings("1h", threads=1)).score(points)
+    reports = [run_backtest(with_parameters(document, space.parameters(p)), candles, timeframe="1h") for p in points]
+    assert scores.total_return.tolist() == [report.figures["totalReturn"] for report in reports]
+    assert scores.trades.tolist() == [report.figures["trades"] for report in reports]
+
+
+def test_tiles_threads_and_order_change_nothing():
+    """A tile of one node, four threads, points backwards: the same rows."""
+    document, candles = template("sma-crossover"), {"": market(5, 700)}
+    space = make_space(document, {"fast.period": (2, 12, 1), "slow.period": (15, 40, 5)})
+    points = every_point(space)
+    whole = Sweep(document, space, candles, SweepSettings("1h", threads=1)).score(points)
+    pieces = Sweep(document, space, candles, SweepSettings("1h", threads=4, tile_bytes=6000)).score(points[::-1])
+    np.testing.assert_array_equal(whole.total_return, pieces.total_return[::-1])
+    np.testing.assert_array_equal(whole.sums, pieces.sums[::-1])
+
+
+def test_stretches_add_up_to_the_whole():
+    """The sums of the sixteen stretches are mean times number, and so are those of squares."""
+    document, candles = template("sma-crossover"), {"": market(6, 900)}
+    space = make_space(document, {"fast.period": (3, 3, 1), "slow.period": (10, 12, 1)})
+    scores = Sweep(document, space, candles, SweepSettings("1h", threads=1)).score(every_point(space))
+    np.testing.assert_allclose(scores.sums.sum(axis=1), scores.mean * 899, rtol=1e-12)
+    np.testing.assert_allclose(scores.squares.sum(axis=1) / 899 - scores.mean**2, scores.deviation**2 * 898 / 899, rtol=1e-9)
+
+
+def test_progress_reaches_the_end():
+    """Told after each tile, and the last word is all of it."""
+    document, candles, told = template("sma-crossover"), {"": market(7, 300)}, []
+    space = make_space(document, {"fast.period": (2, 6, 1), "slow.period": (10, 14, 1)})
+    Sweep(document, space, candles, SweepSettings("1h", threads=1, tile_bytes=20_000)).score(
+        every_point(space), lambda done, total: told.append((done, total))
+    )
+    assert len(told) > 1
+    assert told[-1] == (25, 25)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ({"fast.period": (10, 5, 1)}, "smallest:largest:step"),
+        ({"fast.period": (5, 10, 0)}, "smallest:largest:step"),
+        ({"fast.period": (0, 10, 1)}, "between 1 and"),
+        ({"fast.perod": (5, 10, 1)}, "fast"),
+        ({"nothing.period": (5, 10, 1)}, "nothing"),
+        ({"fast.period": (1, 500, 0.1)}, "at most 1000"),
+        ({"fast.period": (1, 5, 0.5)}, "whole number"),
+        ({}, "between 1 and 8"),
+    ],
+)
+def test_a_bad_range_is_named(ranges, message):
+    """Before anything is computed."""
+    with pytest.raises(InvalidDocumentError, match=message):
+        make_space(template("sma-crossover"), ranges)
+
+
+def test_too_short_a_history_is_refused_before_the_work():
+    """The longest lookback of the space counts, not that of the document."""
+    document = template("sma-crossover")
+    space = make_space(document, {"slow.period": (20, 200, 10)})
+    with pytest.raises(CandleError, match="201"):
+        Sweep(document, space, {"": random_candles(1, 150)}, SweepSettings("15m"))
+
+
+@pytest.mark.parametrize("name", ["sma-crossover", "macd", "rsi", "bollinger-breakout", "momentum", "mean-reversion"])
+def test_every_shipped_strategy_has_ranges_to_start_from(name):
+    """They are valid as they are."""
+    document = template(name)
+    assert make_space(document, default_ranges(document)).size > 10
