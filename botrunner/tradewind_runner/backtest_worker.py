@@ -6,6 +6,8 @@ The same engine call as `tw backtest run`, on candles of the portal; so the same
 import asyncio
 import logging
 import sys
+import time
+from typing import Any
 
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.validation import parse_document
@@ -20,9 +22,15 @@ from tradewind_api.runner import (
     TerminationMessage,
 )
 from tradewind_engine.backtest.engine import run_backtest
-from tradewind_engine.backtest.report import Report
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import CandleError, Candles
+from tradewind_engine.honesty.verdict import judge
+from tradewind_engine.optimise.objectives import parse_constraint
+from tradewind_engine.optimise.search import Aim, State
+from tradewind_engine.optimise.space import make_space
+from tradewind_engine.optimise.study import NothingFoundError, Tell, run_study, silent
+from tradewind_engine.optimise.sweep import SweepSettings
+from tradewind_engine.optimise.walk_forward import Kind
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.portal import DataMissingError, PortalClient, PortalError, PortalUnavailableError
@@ -31,7 +39,8 @@ from tradewind_runner.settings import RunnerSettings
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
 TRIES = 20
-FIGURES = ("totalReturn", "maxDrawdown", "sharpe", "trades", "winRate", "equityFinal")
+FIGURES = ("totalReturn", "maxDrawdown", "sharpe", "trades", "winRate", "equityFinal", "trust")
+TELL_EVERY_S = 1.0
 
 
 class MissingCandlesError(Exception):
@@ -66,16 +75,38 @@ async def fetch(portal: PortalClient, config: BacktestConfig) -> dict[str, Candl
     return found
 
 
-def run(config: BacktestConfig, candles: dict[str, Candles]) -> Report:
-    """Return the report of a configured run."""
-    return run_backtest(
-        parse_document(config.strategy),
-        candles,
-        timeframe=config.dataset.timeframe,
-        exchange=config.dataset.exchange,
-        capital=float(config.capital.amount),
-        costs=Costs(config.costs.taker_bps, config.costs.slippage_bps),
-    )
+class Teller:
+    """Hands the state of a search from its thread to the portal, once a second at most."""
+
+    def __init__(self, portal: PortalClient) -> None:
+        self._portal, self._loop, self._told = portal, asyncio.get_running_loop(), 0.0
+
+    def __call__(self, part: str, state: State) -> None:
+        """Tell, unless it was told just now."""
+        if time.monotonic() - self._told < TELL_EVERY_S:
+            return
+        self._told = time.monotonic()
+        best = f", best {state.best_value:.4g} at {state.best}" if state.best else ""
+        message = f"{part}: {state.done} of {state.planned} points{best}"[:200]
+        progress = Progress(done=state.done, total=state.planned, message=message)
+        asyncio.run_coroutine_threadsafe(_tell(self._portal, progress), self._loop)
+
+
+def run(config: BacktestConfig, candles: dict[str, Candles], threads: int = 0, tell: Tell = silent) -> dict[str, Any]:
+    """Return the report of a configured run or optimisation, with the verdict on it."""
+    document, costs = parse_document(config.strategy), Costs(config.costs.taker_bps, config.costs.slippage_bps)
+    timeframe, capital, exchange = config.dataset.timeframe, float(config.capital.amount), config.dataset.exchange
+    asked = config.optimization
+    if asked is None:
+        report = run_backtest(document, candles, timeframe=timeframe, exchange=exchange, capital=capital, costs=costs)
+        return report.to_json() | judge(report).to_json()
+    space = make_space(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in asked.parameters})
+    aim = Aim(asked.objective, tuple(map(parse_constraint, asked.constraints)), asked.budget, asked.trials, config.seed)
+    kind: Kind = "anchored" if asked.kind == "Anchored" else "rolling"
+    settings = SweepSettings(timeframe, capital, costs, threads)
+    return run_study(
+        document, space, candles, settings, aim, exchange=exchange, folds=asked.folds, kind=kind, tell=tell
+    ).to_json()
 
 
 async def work(settings: RunnerSettings) -> TerminationMessage:
@@ -84,8 +115,8 @@ async def work(settings: RunnerSettings) -> TerminationMessage:
     parse_document(config.strategy)
     async with PortalClient(settings.portal_url, settings.token_file) as portal:
         candles = await fetch(portal, config)
-        report = await asyncio.to_thread(run, config, candles)
-        body = report.to_json()
+        teller = Teller(portal)
+        body = await asyncio.to_thread(run, config, candles, settings.cpus, teller)
         stored = None
         for attempt in range(TRIES):
             try:
@@ -132,6 +163,8 @@ async def main() -> int:
         words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
     except MissingCandlesError as exc:
         words, code = TerminationMessage(code="DataMissing", message=str(exc), missing=exc.missing), EXIT_DATA_MISSING
+    except NothingFoundError as exc:
+        words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY
     except (CandleError, ValueError) as exc:
         words, code = TerminationMessage(code="DataMissing", message=str(exc)), EXIT_DATA_MISSING
     except (PortalError, ConfigurationError) as exc:

@@ -1,6 +1,6 @@
 """Backtest: one run over history, immutable from creation."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -18,6 +18,19 @@ from tradewind_api.resources import (
 )
 from tradewind_api.strategy_choice import TIMEFRAME_PATTERN, StrategyChoice
 
+Objective = Literal[
+    "totalReturn",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "maxDrawdown",
+    "winRate",
+    "returnPerTrade",
+    "returnPerExposure",
+    "worstStretch",
+    "evenness",
+]
+CONSTRAINT_PATTERN = r"^(trades|maxDrawdown|totalReturn|timeInMarket|turnover|winRate)(>=|<=)-?[0-9]+(\.[0-9]+)?$"
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?$"
 
 
@@ -56,12 +69,55 @@ class BacktestFees(Resource):
     slippage_bps: float = Field(default=0, ge=0, le=1000, description="Price paid on top of what the candle says.")
 
 
+class TunedParameter(Resource):
+    """One parameter and its range."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"x-kubernetes-validations": [rule("self.min <= self.max", "min must not be above max", ".min")]}
+    )
+    address: ParameterAddress = Field(min_length=3, description="node.param, or protect.*, size.*, ladder.*.")
+    min: float = Field(description="Smallest value.")
+    max: float = Field(description="Largest value.")
+    step: float = Field(ge=0, description="Distance between values, above 0.")
+
+
+class WalkForwardSpec(Resource):
+    """Parameters chosen on one stretch of history and judged on the next."""
+
+    folds: int = Field(default=4, ge=2, le=20, description="How many stretches are tested.")
+    kind: Literal["Rolling", "Anchored"] = Field(
+        default="Rolling", description="Train on the stretch before, or on all before."
+    )
+
+
+class BacktestOptimization(Resource):
+    """A search for good parameters."""
+
+    parameters: list[TunedParameter] = Field(
+        min_length=1,
+        max_length=8,
+        description="What is tuned.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["address"]},
+    )
+    objective: Objective = Field(default="sharpe", description="What is sought.")
+    constraints: list[Annotated[str, Field(min_length=3, max_length=64, pattern=CONSTRAINT_PATTERN)]] = Field(
+        default=["trades>=10"],
+        max_length=8,
+        description="What a point must satisfy, such as trades>=30; fractions, not percent.",
+    )
+    budget: int = Field(default=2000, ge=1, le=200000, description="Points scored in batches.")
+    trials: int = Field(default=60, ge=0, le=1000, description="Points proposed one by one afterwards (TPE).")
+    walk_forward: WalkForwardSpec | None = Field(default=None, description="Judge the choice on what it has not seen.")
+
+
 class BacktestSpec(Resource):
     """What is run."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "x-kubernetes-validations": [unchanged(field) for field in ("parameters", "fees", "seed", "capital")]
+            "x-kubernetes-validations": [
+                unchanged(field) for field in ("parameters", "fees", "seed", "capital", "optimization")
+            ]
         }
     )
     strategy: StrategyChoice = Field(
@@ -81,6 +137,7 @@ class BacktestSpec(Resource):
     )
     capital: BotCapital = Field(default=BotCapital(currency="USDT", amount="10000"), description="Funds at the start.")
     fees: BacktestFees = Field(default=BacktestFees(), description="Costs.")
+    optimization: BacktestOptimization | None = Field(default=None, description="Search for good parameters.")
     seed: int = Field(default=0, ge=0, le=2147483647, description="Seed of everything random.")
     active_deadline_seconds: int = Field(default=3600, ge=10, le=86400, description="How long it may run.")
     ttl_seconds_after_finished: int = Field(
@@ -113,6 +170,7 @@ class BacktestStatus(Resource):
     completion_time: str = Field(default="", max_length=40, description="When it ended.")
     result: BacktestResult | None = Field(default=None, description="The report.")
     figures: dict[str, str] = Field(default={}, max_length=12, description="A few figures of the report, as strings.")
+    trust: str = Field(default="", max_length=8, description="How far the figures can be trusted: high doubtful low.")
 
 
 BACKTEST = Kind(
@@ -129,6 +187,7 @@ BACKTEST = Kind(
         Column("Return", ".status.figures.totalReturn"),
         Column("Drawdown", ".status.figures.maxDrawdown"),
         Column("Trades", ".status.figures.trades"),
+        Column("Trust", ".status.trust"),
         Column("Reason", '.status.conditions[?(@.type=="Succeeded")].reason'),
         AGE,
     ),

@@ -108,6 +108,27 @@ class Costs(Contract):
     slippage_bps: BasisPoints = 0
 
 
+class TunedRange(Contract):
+    """A parameter and the values that a search tries."""
+
+    address: str
+    min: float
+    max: float
+    step: float
+
+
+class Optimization(Contract):
+    """A search for good parameters; `folds` 0 means no walk-forward."""
+
+    parameters: list[TunedRange]
+    objective: str = "sharpe"
+    constraints: list[str] = ["trades>=10"]
+    budget: int = 2000
+    trials: int = 60
+    folds: int = 0
+    kind: Literal["Rolling", "Anchored"] = "Rolling"
+
+
 class BacktestConfig(Contract):
     """`backtest.json`: all that a backtest's pod is told."""
 
@@ -118,7 +139,7 @@ class BacktestConfig(Contract):
     capital: Capital
     costs: Costs = Costs()
     seed: int = 0
-    optimization: dict[str, Any] | None = None
+    optimization: Optimization | None = None
 
 
 class StartRequest(Contract):

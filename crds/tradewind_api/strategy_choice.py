@@ -36,6 +36,23 @@ class DocumentSize(Resource):
 
     percent_of_equity: float | None = Field(default=None, ge=0, le=100, description="Share of the equity, in percent.")
     quote: float | None = Field(default=None, ge=0, description="Fixed amount of quote currency.")
+    risk_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Share of the equity that a fall of the price by `measure` loses, in percent."
+    )
+    measure: str | None = Field(
+        default=None, min_length=1, max_length=63, description="A node in units of price, such as an average true range."
+    )
+
+
+class DocumentLadder(Resource):
+    """Further buys below the first."""
+
+    steps: int = Field(ge=1, le=10, description="How many further buys.")
+    spacing_percent: float = Field(ge=0, le=50, description="Distance between buys, percent of the first price.")
+    size_factor: float | None = Field(default=None, ge=0.1, le=5, description="Size of a buy over that before; 1 if left out.")
+    cap_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Most that all buys spend, percent of the equity; 100 if left out."
+    )
 
 
 class DocumentEntry(Resource):
@@ -43,6 +60,7 @@ class DocumentEntry(Resource):
 
     when: str = Field(min_length=1, max_length=63, description="A yes-or-no node.")
     size: DocumentSize | None = Field(default=None, description="How much one entry buys; the whole equity if left out.")
+    ladder: DocumentLadder | None = Field(default=None, description="Further buys when the price falls.")
 
 
 class DocumentExit(Resource):
@@ -52,7 +70,7 @@ class DocumentExit(Resource):
 
 
 class DocumentProtect(Resource):
-    """Exits that watch the price inside a candle."""
+    """Exits that need no signal, and rest after one."""
 
     stop_loss_percent: float | None = Field(
         default=None, ge=0, le=100, description="Loss that closes, percent of the entry price."
@@ -60,6 +78,11 @@ class DocumentProtect(Resource):
     take_profit_percent: float | None = Field(
         default=None, ge=0, le=10000, description="Profit that closes, percent of the entry price."
     )
+    trailing_stop_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Fall from the highest price since the entry that closes, in percent."
+    )
+    max_candles_in_trade: int | None = Field(default=None, ge=1, le=100000, description="Longest stay; then it is sold.")
+    cooldown_candles: int | None = Field(default=None, ge=1, le=100000, description="Rest after a trade.")
 
 
 class InlineDocument(Resource):
@@ -84,7 +107,7 @@ class InlineDocument(Resource):
     )
     entry: DocumentEntry = Field(description="When to buy, and how much.")
     exit: DocumentExit | None = Field(default=None, description="When to sell all.")
-    protect: DocumentProtect | None = Field(default=None, description="Stop and target.")
+    protect: DocumentProtect | None = Field(default=None, description="Exits that need no signal.")
 
 
 class StrategyReference(Resource):

@@ -1,7 +1,7 @@
 """`tw backtest`: with --data here and now, without it in the cluster."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -26,6 +26,7 @@ SHOWN = (
     ("equityFinal", "final equity"),
     ("candles", "candles"),
     ("reportDigest", "report digest"),
+    ("trust", "trust"),
 )
 
 
@@ -48,6 +49,7 @@ def run(
     capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
     name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
+    tried: Annotated[int, typer.Option(min=1, help="parameter sets tried before this one, for the verdict (with --data)")] = 1,
     *,
     full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="wait for the result (in the cluster)")] = False,
@@ -64,7 +66,7 @@ def run(
             print_report(report, output, full=full)
         return
     print_report(
-        _run_here(strategy, data, (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps), parameters),
+        _run_here(strategy, data, (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps), parameters, tried),
         output,
         full=full,
     )
@@ -105,11 +107,17 @@ def show(
 
 
 def _run_here(
-    strategy: str, data: Path, names: tuple[str, str, str], money: tuple[float, float, float], parameters: dict[str, float]
+    strategy: str,
+    data: Path,
+    names: tuple[str, str, str],
+    money: tuple[float, float, float],
+    parameters: dict[str, float],
+    tried: int,
 ) -> dict[str, Any]:
     from tradewind_cli.local_backtest import LocalRun, run_local  # noqa: PLC0415 - numba takes half a second
     from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
+    from tradewind_engine.honesty.verdict import Selection, judge  # noqa: PLC0415
 
     exchange, symbol, timeframe = names
     capital, fee_bps, slippage_bps = money
@@ -118,12 +126,17 @@ def _run_here(
             LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps)), parameters
         )
     except InvalidDocumentError as exc:
-        fail("the strategy cannot run\n" + "\n".join(f"  {error}" for error in exc.errors), code=EXIT_BAD_STRATEGY)
+        fail_for_document(exc)
     except CandleError as exc:
         fail(f"{data.name}: {exc}", code=EXIT_BAD_DATA)
     except OSError as exc:
         fail(f"cannot read the strategy {strategy}: {exc.strerror}", code=EXIT_USAGE)
-    return report.to_json()
+    return report.to_json() | judge(report, Selection(trials=tried)).to_json()
+
+
+def fail_for_document(exc: InvalidDocumentError) -> NoReturn:
+    """End the program with every fault of a strategy."""
+    fail("the strategy cannot run\n" + "\n".join(f"  {error}" for error in exc.errors), code=EXIT_BAD_STRATEGY)
 
 
 def parse_setting(setting: str) -> tuple[str, float]:
@@ -144,6 +157,8 @@ def print_report(report: dict[str, Any], output: Format, *, full: bool = False) 
         print_value(report if full else {k: v for k, v in report.items() if k not in {"tradeList", "equityCurve"}}, output)
         return
     print_pairs([(label, _shown(key, report.get(key))) for key, label in SHOWN])
+    for reason in report.get("trustReasons", []):
+        typer.echo(f"{reason['level']}: {reason['message']}")
     for warning in report.get("warnings", []):
         typer.echo(f"warning: {warning}")
 

@@ -11,7 +11,7 @@ from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candle_files import read_candle_file
-from tradewind_engine.candles import CandleError
+from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.resampling import resample
 from tradewind_engine.timeframes import infer_timeframe
 
@@ -36,7 +36,20 @@ def load_strategy(name: str, parameters: Mapping[str, float]) -> StrategyDocumen
 
 
 def run_local(run: LocalRun, parameters: Mapping[str, float]) -> Report:
-    """Return the report of a run on a file's candles, resampled to the wanted timeframe where the file's is finer.
+    """Return the report of a run on a file's candles. Raises as `load` does."""
+    document, history = load(run, parameters)
+    return run_backtest(
+        document,
+        {run.symbol: history},
+        timeframe=document.timeframe,
+        exchange=run.exchange,
+        capital=run.capital,
+        costs=run.costs,
+    )
+
+
+def load(run: LocalRun, parameters: Mapping[str, float]) -> tuple[StrategyDocument, Candles]:
+    """Return document and candles of a run, resampled to the wanted timeframe where the file's is finer.
 
     Raises:
         InvalidDocumentError: If strategy or parameters are wrong.
@@ -55,6 +68,4 @@ def run_local(run: LocalRun, parameters: Mapping[str, float]) -> Report:
         raise CandleError(
             f"the strategy works on {target} candles, the file has {source} ones: give finer candles, or --timeframe {source}"
         ) from None
-    return run_backtest(
-        document, {run.symbol: history}, timeframe=target, exchange=run.exchange, capital=run.capital, costs=run.costs
-    )
+    return document, history

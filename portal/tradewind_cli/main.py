@@ -13,6 +13,7 @@ COMMANDS = {
     "bots": ("tradewind_cli.bots", "list, apply, pause, resume and remove bots"),
     "data": ("tradewind_cli.data", "import and list candles"),
     "login": ("tradewind_cli.login", "log in to a portal and keep a token"),
+    "optimise": ("tradewind_cli.optimise", "search for good parameters, and say how far to trust them"),
     "strategy": ("tradewind_cli.strategy", "validate and show strategy documents"),
 }
 

@@ -1,20 +1,15 @@
-"""Which parameters are tuned: addresses such as `fast.period`, each with its values in order."""
+"""The points that a search may look at: one value of each tuned parameter."""
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tradewind_api.document.errors import DocumentError, InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
-from tradewind_api.document.resolve import with_parameters
-from tradewind_api.operations import OPERATIONS
+from tradewind_api.document.ranges import Range, axes_of
 from tradewind_engine.candles import Integers
 
-MAX_AXES, MAX_VALUES, MAX_POINTS = 8, 1000, 1_000_000
 Point = tuple[float, ...]
 
 
@@ -52,60 +47,6 @@ class Space:
         return dict(zip(self.axes, point, strict=True))
 
 
-def make_space(document: StrategyDocument, ranges: Mapping[str, tuple[float, float, float]]) -> Space:
-    """Return the space of `ranges`: address to (smallest, largest, step).
-
-    Raises:
-        InvalidDocumentError: With every address that is unknown and every range that is empty or leaves what is allowed.
-    """
-    errors: list[DocumentError] = []
-    if not 1 <= len(ranges) <= MAX_AXES:
-        errors.append(_fault("", f"between 1 and {MAX_AXES} parameters can be tuned, got {len(ranges)}"))
-    axes: dict[str, tuple[float, ...]] = {}
-    for address, (low, high, step) in ranges.items():
-        if not (math.isfinite(low) and math.isfinite(high) and step > 0 and low <= high):
-            errors.append(
-                _fault(address, f"a range is smallest:largest:step with a step above 0, got {low:g}:{high:g}:{step:g}")
-            )
-            continue
-        count = math.floor((high - low) / step + 1e-9) + 1
-        if count > MAX_VALUES:
-            errors.append(_fault(address, f"{count} values, at most {MAX_VALUES} are allowed: take a larger step"))
-            continue
-        axes[address] = tuple(round(low + index * step, 12) for index in range(count))
-        for value in {*axes[address][:2], axes[address][-1]}:  # the second one shows a step that does not fit
-            try:
-                with_parameters(document, {address: value})
-            except InvalidDocumentError as exc:
-                errors.extend(error for error in exc.errors if error not in errors)
-    if errors:
-        raise InvalidDocumentError(errors)
-    with_parameters(document, {address: values[-1] for address, values in axes.items()})  # the longest lookback of all
-    return Space(axes)
-
-
-def default_ranges(document: StrategyDocument) -> dict[str, tuple[float, float, float]]:
-    """Return a range for every parameter that the document sets: from half to twice its value, in steps of the operation."""
-    found: dict[str, tuple[float, float, float]] = {}
-    for node in document.nodes:
-        for parameter in OPERATIONS[node.op].parameters:
-            value = node.params.get(parameter.name, parameter.default)
-            if value is None or parameter.name in {"start", "end", "first", "last"}:
-                continue
-            low, high = sorted((value / 2, value * 2)) if value else (parameter.minimum, parameter.maximum)
-            low, high = max(low, parameter.minimum), min(high, parameter.maximum)
-            step = max(parameter.step, (high - low) / 20)
-            if parameter.integer:
-                low, step = math.ceil(low), math.ceil(step)
-            if high > low:
-                found[f"{node.id}.{parameter.name}"] = (low, high, step)
-    return dict(itertools.islice(found.items(), MAX_AXES))
-
-
-def as_rows(ranges: Mapping[str, tuple[float, float, float]]) -> list[dict[str, Any]]:
-    """Return ranges as JSON values."""
-    return [{"address": a, "min": low, "max": high, "step": step} for a, (low, high, step) in ranges.items()]
-
-
-def _fault(address: str, message: str) -> DocumentError:
-    return DocumentError("", f"parameters.{address}" if address else "parameters", "BadRange", message)
+def make_space(document: StrategyDocument, ranges: Mapping[str, Range]) -> Space:
+    """Return the space of `ranges` by address. Raises InvalidDocumentError with every fault."""
+    return Space(axes_of(document, ranges))

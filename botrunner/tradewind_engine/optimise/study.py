@@ -24,6 +24,10 @@ TOP = 20
 Tell = Callable[[str, State], None]
 
 
+def silent(_part: str, _state: State) -> None:
+    """Tell nobody."""
+
+
 class NothingFoundError(ValueError):
     """No point satisfies the constraints."""
 
@@ -81,7 +85,7 @@ def run_study(
     exchange: str = "",
     folds: int = 0,
     kind: Kind = "rolling",
-    tell: Tell = lambda _part, _state: None,
+    tell: Tell = silent,
 ) -> Study:
     """Return the best point of `space` and how far to trust it.
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.ranges import axes_of
 from tradewind_api.plan import PlanSpec
 from tradewind_operator.desired.config_map import backtest_config, backtest_config_map
 from tradewind_operator.desired.job import job
@@ -29,6 +30,7 @@ class BacktestPlan:
     digest: str = ""
     result: Object | None = None
     figures: dict[str, str] = field(default_factory=dict)
+    trust: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
     try:
         document = resolve_strategy(backtest["spec"])
         config = backtest_config(backtest, context.tenant, document)
+        if config.optimization:
+            axes_of(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in config.optimization.parameters})
     except InvalidDocumentError as exc:
         return _failed("UserError", "strategy: " + "; ".join(str(error) for error in exc.errors[:10]))
     except ValidationError as exc:
@@ -97,9 +101,9 @@ def _ended(its_job: Object | None, pod: PodState, digest: str) -> BacktestPlan |
     words = last_words(pod.last_words)
     if ending == "Complete":
         facts = [Fact("Admitted", True, "Admitted"), Fact("Running", False, "Finished"), Fact("Succeeded", True, "Succeeded")]
-        return BacktestPlan(
-            [], facts, "Succeeded", digest=digest, result=words.get("result"), figures=dict(words.get("summary") or {})
-        )
+        figures = dict(words.get("summary") or {})
+        trust = str(figures.pop("trust", ""))
+        return BacktestPlan([], facts, "Succeeded", digest=digest, result=words.get("result"), figures=figures, trust=trust)
     why = next(c for c in its_job["status"]["conditions"] if c["type"] == "Failed")
     reason = {
         "BadStrategy": "UserError",

@@ -2,7 +2,17 @@
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.model import StrategyDocument
-from tradewind_api.runner import BacktestConfig, BotConfig, Capital, Costs, Dataset, ExchangeConfig, RiskLimits, Subject
+from tradewind_api.runner import (
+    BacktestConfig,
+    BotConfig,
+    Capital,
+    Costs,
+    Dataset,
+    ExchangeConfig,
+    Optimization,
+    RiskLimits,
+    Subject,
+)
 from tradewind_operator.desired.names import Object, child_name, labels, owned_by
 from tradewind_operator.desired.times import milliseconds
 
@@ -59,7 +69,16 @@ def backtest_config(backtest: Object, tenant: Object, document: StrategyDocument
         capital=Capital.model_validate(spec.get("capital") or {"currency": "USDT", "amount": "10000"}),
         costs=Costs.model_validate(fees),
         seed=spec.get("seed", 0),
+        optimization=_optimization(spec.get("optimization")),
     )
+
+
+def _optimization(asked: Object | None) -> Optimization | None:
+    if asked is None:
+        return None
+    walk = asked.get("walkForward")
+    folds = {"folds": walk.get("folds", 4), "kind": walk.get("kind", "Rolling")} if walk is not None else {}
+    return Optimization.model_validate({key: value for key, value in asked.items() if key != "walkForward"} | folds)
 
 
 def bot_config_map(bot: Object, tenant: Object, config: BotConfig) -> Object:

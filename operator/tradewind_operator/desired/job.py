@@ -1,5 +1,7 @@
 """A backtest's pod: a Job, created suspended, released when the tenant has room for it."""
 
+import math
+
 from tradewind_api.plan import PlanSpec
 from tradewind_api.runner import EXIT_BAD_STRATEGY, EXIT_DATA_MISSING
 from tradewind_operator.desired.names import WORKER_ACCOUNT, Object, child_name, labels, owned_by
@@ -17,7 +19,10 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
         "image": settings.backtest_image,
         "imagePullPolicy": settings.image_pull_policy,
         "args": ["-m", "tradewind_runner.backtest_worker"],
-        "env": environment(settings.portal_url, "backtest.json"),
+        "env": [
+            *environment(settings.portal_url, "backtest.json"),
+            {"name": "TRADEWIND_RUNNER_CPUS", "value": str(math.ceil(plan.limits.backtest_cpu))},
+        ],
         "resources": {
             "requests": {"cpu": "100m", "memory": f"{memory // 4}Mi"},
             "limits": {"cpu": str(plan.limits.backtest_cpu), "memory": f"{memory}Mi"},

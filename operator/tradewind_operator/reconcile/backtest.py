@@ -84,5 +84,5 @@ def _fields(plan: BacktestPlan, before: Object) -> dict[str, Any]:
     if plan.summary in FINAL:
         fields["completionTime"] = now()
     if plan.result:
-        fields |= {"result": plan.result, "figures": plan.figures}
+        fields |= {"result": plan.result, "figures": plan.figures, "trust": plan.trust}
     return fields

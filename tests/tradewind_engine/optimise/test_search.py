@@ -1,9 +1,12 @@
 """The search finds the best point, the same one for the same seed, and says when there is none."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from markets import market
 
+from tradewind_api.backtest import Objective
 from tradewind_api.document.resolve import template
 from tradewind_engine.candles import Candles
 from tradewind_engine.optimise.objectives import OBJECTIVES, parse_constraint, value_of
@@ -76,6 +79,11 @@ def test_a_bad_constraint_is_named(text):
     """With what is wanted."""
     with pytest.raises(ValueError, match="is no constraint"):
         parse_constraint(text)
+
+
+def test_the_resource_names_every_objective():
+    """What `kubectl` accepts is what the engine knows."""
+    assert get_args(Objective) == tuple(OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

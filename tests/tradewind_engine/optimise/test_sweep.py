@@ -6,10 +6,11 @@ from documents import random_candles
 from markets import market
 
 from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.ranges import default_ranges
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import CandleError
-from tradewind_engine.optimise.space import default_ranges, make_space
+from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 
 SPACES = {
