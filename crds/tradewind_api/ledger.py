@@ -8,7 +8,7 @@ runner and portal both use it, so they cannot disagree. It knows nothing about e
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ Symbol = Annotated[str, Field(min_length=3, max_length=31, pattern=r"^[0-9A-Z]+/
 Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
 NodeValue = bool | float | None
 DAY_MS = 86_400_000
+EPOCH_CHARACTERS, EPOCHS_KEPT, DOUBTFUL_KEPT = 11, 32, 16
 
 
 class Started(Contract):
@@ -183,7 +184,12 @@ class Position(Contract):
 
 
 class LedgerState(Contract):
-    """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with."""
+    """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with.
+
+    `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange refused or did not
+    know and that may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first
+    eleven characters.
+    """
 
     currency: str = ""
     capital: DecimalAmount = Decimal(0)
@@ -197,6 +203,9 @@ class LedgerState(Contract):
     positions: dict[str, Position] = {}
     last_candle_ms: dict[str, Milliseconds] = {}
     open_intents: dict[str, Intended] = {}
+    open_trades: dict[str, dict[str, DecimalAmount]] = {}
+    doubtful: dict[str, Intended] = {}
+    last_intents: dict[str, str] = {}
     last_event_ms: Milliseconds = 0
     generation: int = 0
     halted: str | None = None
@@ -218,6 +227,9 @@ class _Book:
     positions: dict[str, Position] = field(default_factory=dict)
     last_candle_ms: dict[str, int] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
+    open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    doubtful: dict[str, Intended] = field(default_factory=dict)
+    last_intents: dict[str, str] = field(default_factory=dict)
     last_event_ms: int = 0
     generation: int = 0
     halted: str | None = None
@@ -230,7 +242,32 @@ class _Book:
             self.halted = None
         self.generation = data.generation
 
+    def intend(self, data: Intended) -> None:
+        cid = data.client_order_id
+        self.open_intents[cid] = data
+        epoch = cid[:EPOCH_CHARACTERS]
+        self.last_intents[epoch] = max(self.last_intents.get(epoch, ""), cid)
+        _keep_newest(self.last_intents, EPOCHS_KEPT)
+
+    def acknowledge(self, data: Acknowledged) -> None:
+        """An order that was given up is alive: it is open again."""
+        late = self.doubtful.pop(data.client_order_id, None)
+        if late is not None:
+            self.open_intents[data.client_order_id] = late
+
+    def close(self, data: Closed) -> None:
+        intent = self.open_intents.pop(data.client_order_id, None)
+        self.open_trades.pop(data.client_order_id, None)
+        if intent is not None and data.outcome in {"NotPlaced", "Rejected"}:
+            self.doubtful[data.client_order_id] = intent
+            _keep_newest(self.doubtful, DOUBTFUL_KEPT)
+
     def fill(self, data: Filled) -> None:
+        trades = self.open_trades.get(data.client_order_id, {})
+        if data.trade_id in trades:
+            return
+        if data.client_order_id in self.open_intents:
+            self.open_trades[data.client_order_id] = trades | {data.trade_id: data.amount}
         base, quote = data.symbol.split("/")
         held = self.positions.get(data.symbol, Position())
         notional = data.amount * data.price
@@ -266,7 +303,10 @@ class _Book:
     def adjust(self, data: Adjusted) -> None:
         held = self.positions.get(data.symbol, Position())
         self.cash += data.cash
-        position = held.model_copy(update={"amount": held.amount + data.amount})
+        kept = min(Decimal(1), max(Decimal(0), 1 + data.amount / held.amount)) if held.amount > 0 else Decimal(1)
+        position = held.model_copy(
+            update={"amount": held.amount + data.amount, "cost": held.cost * kept, "notional": held.notional * kept}
+        )
         if position.amount == 0:
             self.positions.pop(data.symbol, None)
         else:
@@ -278,26 +318,40 @@ class _Book:
         self.equity = data.equity
         self.peak_equity = max(self.peak_equity, data.equity)
 
+    def order(self, data: Intended | Acknowledged | Unknown | Filled | Closed) -> None:
+        match data:
+            case Intended():
+                self.intend(data)
+            case Acknowledged():
+                self.acknowledge(data)
+            case Filled():
+                self.fill(data)
+            case Closed():
+                self.close(data)
+            case Unknown():
+                pass
+
     def apply(self, data: EventData, at_ms: int) -> None:
         match data:
             case Started():
                 self.start(data)
             case Decision():
                 self.last_candle_ms[data.symbol] = max(self.last_candle_ms.get(data.symbol, 0), data.candle_open_ms)
-            case Intended():
-                self.open_intents[data.client_order_id] = data
-            case Filled():
-                self.fill(data)
-            case Closed():
-                self.open_intents.pop(data.client_order_id, None)
+            case Intended() | Acknowledged() | Unknown() | Filled() | Closed():
+                self.order(data)
             case Equity():
                 self.mark(data, at_ms)
             case Adjusted():
                 self.adjust(data)
             case Halted():
                 self.halted = data.reason
-            case Acknowledged() | Unknown() | Stopped():
+            case Stopped():
                 pass
+
+
+def _keep_newest(table: dict[str, Any], most: int) -> None:
+    while len(table) > most:
+        table.pop(next(iter(table)))
 
 
 def fold(events: Iterable[LedgerEvent], start: LedgerState | None = None) -> LedgerState:

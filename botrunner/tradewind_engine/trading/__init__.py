@@ -1,4 +1,5 @@
 """Trading as it happens, pure: state and candles in, ledger events out.
 
-- identity: client order ids    - paper: a candle's close under the paper model `candle`    - risk: what may not be bought
+- identity: client order ids    - paper: a candle's close under the paper model `candle`    - risk: what may not be sent
+- orders: the life of an order    - rounding: an exchange's steps and bounds    - reconcile: ledger against exchange
 """

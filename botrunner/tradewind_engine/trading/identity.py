@@ -3,6 +3,7 @@
 import hashlib
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+CHARACTERS = 18
 
 
 def client_order_id(bot_uid: str, epoch: int, intent: int) -> str:
@@ -20,6 +21,17 @@ def client_order_id(bot_uid: str, epoch: int, intent: int) -> str:
 def bot_prefix(bot_uid: str) -> str:
     """Return the 7 characters that all orders of a bot start with."""
     return _base36(int.from_bytes(hashlib.sha256(bot_uid.encode()).digest(), "big") % 36**7, 7)
+
+
+def epoch_of(cid: str, bot_uid: str) -> int | None:
+    """Return the epoch that an order of this bot was made under, None for an order of somebody else.
+
+    >>> epoch_of(client_order_id("uid", 40, 1), "uid"), epoch_of("x-TKT5PX2F1", "uid")
+    (40, None)
+    """
+    if len(cid) != CHARACTERS or not cid.startswith(bot_prefix(bot_uid)) or set(cid) - set(ALPHABET):
+        return None
+    return int(cid[7:11], 36)
 
 
 def _base36(number: int, width: int) -> str:

@@ -1,8 +1,10 @@
 """What may not be bought, and when everything stops. Looked at before each order; what is not known counts as a no."""
 
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from tradewind_api.ledger import LedgerState
+from tradewind_api.ledger import LedgerState, Position, Side
 from tradewind_api.runner import RiskLimits
 
 
@@ -26,3 +28,109 @@ def largest_position(equity: Decimal, limits: RiskLimits) -> Decimal:
     if limits.max_position_percent is None:
         return equity
     return equity * Decimal(str(limits.max_position_percent)) / 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBounds:
+    """What holds for every order of every bot, whatever its owner allows. Percent of the price before, orders a minute."""
+
+    entries_per_minute: int = 10
+    exits_per_minute: int = 30
+    price_band_percent: Decimal = Decimal(20)
+    oldest_price_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An order about to be intended: base amount, and the price that it is expected to fill at."""
+
+    symbol: str
+    side: Side
+    amount: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a proposal is judged by. None is `not known`, and what is not known is a no.
+
+    `funds` is what may be spent (quote) or sold (base); `before` an older price of the symbol, `price_age_ms` the age of the
+    newest; `sent_ms` when orders were sent lately; `blocked` why nothing may be bought.
+    """
+
+    now_ms: int
+    symbols: Container[str]
+    funds: Decimal | None
+    before: Decimal | None
+    price_age_ms: int | None
+    open_orders: int
+    sent_ms: Sequence[int]
+    blocked: str | None = None
+
+
+def refusals(
+    proposal: Proposal, state: LedgerState, limits: RiskLimits, circumstances: Circumstances, bounds: OrderBounds
+) -> list[str]:
+    """Return every reason why the order must not be sent; none means it may. A sale is asked for less than a purchase."""
+    if not (_positive(proposal.amount) and _positive(proposal.price)):
+        return [f"BadNumber: {proposal.amount} at {proposal.price}"]
+    buying = proposal.side == "buy"
+    checks = [_rate(proposal, circumstances, bounds), _funds(proposal, circumstances), _band(proposal, circumstances, bounds)]
+    if buying:
+        checks += [
+            circumstances.blocked,
+            None if proposal.symbol in circumstances.symbols else f"ForeignSymbol: {proposal.symbol}",
+            _age(circumstances, bounds),
+            _open_orders(circumstances, limits),
+            _position(proposal, state, limits),
+            state.halted and f"Halted: {state.halted}",
+            breach(state, limits),
+        ]
+    return [reason for reason in checks if reason]
+
+
+def _positive(value: Decimal) -> bool:
+    return value.is_finite() and value > 0
+
+
+def _rate(proposal: Proposal, circumstances: Circumstances, bounds: OrderBounds) -> str | None:
+    most = bounds.entries_per_minute if proposal.side == "buy" else bounds.exits_per_minute
+    lately = sum(circumstances.now_ms - 60_000 < sent for sent in circumstances.sent_ms)
+    return f"OrderRate: {lately} orders within a minute, {most} allowed" if lately >= most else None
+
+
+def _funds(proposal: Proposal, circumstances: Circumstances) -> str | None:
+    if circumstances.funds is None or not circumstances.funds.is_finite():
+        return "UnknownFunds: the balance is not known"
+    needed = proposal.amount * proposal.price if proposal.side == "buy" else proposal.amount
+    return f"InsufficientFunds: {needed} needed, {circumstances.funds} there" if needed > circumstances.funds else None
+
+
+def _band(proposal: Proposal, circumstances: Circumstances, bounds: OrderBounds) -> str | None:
+    before = circumstances.before
+    if before is None or not _positive(before):
+        return "UnknownPrice: no earlier price to compare with" if proposal.side == "buy" else None
+    moved = abs(proposal.price / before - 1) * 100
+    if moved > bounds.price_band_percent:
+        return f"PriceBand: {proposal.price} is {moved:.1f} % from {before}, {bounds.price_band_percent} allowed"
+    return None
+
+
+def _age(circumstances: Circumstances, bounds: OrderBounds) -> str | None:
+    age = circumstances.price_age_ms
+    if age is None or age > bounds.oldest_price_ms:
+        return f"StaleData: the newest price is {'not known' if age is None else f'{age / 1000:.0f} s old'}"
+    return None
+
+
+def _open_orders(circumstances: Circumstances, limits: RiskLimits) -> str | None:
+    if limits.max_open_orders is not None and circumstances.open_orders >= limits.max_open_orders:
+        return f"OpenOrders: {circumstances.open_orders} are open, {limits.max_open_orders} allowed"
+    return None
+
+
+def _position(proposal: Proposal, state: LedgerState, limits: RiskLimits) -> str | None:
+    held = state.positions.get(proposal.symbol, Position())
+    after = (held.amount + proposal.amount) * proposal.price
+    most = largest_position(state.equity, limits)
+    return f"MaxPosition: {after:.2f} of {proposal.symbol}, {most:.2f} allowed" if after > most else None
