@@ -36,12 +36,13 @@ class Started(Contract):
 
 
 class Decision(Contract):
-    """What the strategy said at the close of one candle, and the value of each node then (None is NaN)."""
+    """What the strategy said at the close of one candle, the candle's high, and the value of each node then (None is NaN)."""
 
     symbol: Symbol
     candle_open_ms: Milliseconds
     action: Literal["Enter", "Exit", "None"]
     blocked: str | None = None
+    high: DecimalAmount | None = None
     nodes: dict[str, NodeValue] = {}
 
 
@@ -175,12 +176,21 @@ def event(bot_uid: str, epoch: int, *, seq: int, at_ms: int, data: EventData) ->
 
 
 class Position(Contract):
-    """Base currency held, what it cost in quote with fees, and its notional without them."""
+    """Base currency held, what it cost in quote with fees, and its notional without them.
+
+    For the rules of a strategy: how many orders bought it, price and cost of the first, the highest price of the candles
+    since, and how many closed.
+    """
 
     amount: DecimalAmount = Decimal(0)
     cost: DecimalAmount = Decimal(0)
     notional: DecimalAmount = Decimal(0)
     opened_candle_ms: Milliseconds | None = None
+    buys: int = 0
+    first_price: DecimalAmount = Decimal(0)
+    first_cost: DecimalAmount = Decimal(0)
+    peak: DecimalAmount = Decimal(0)
+    candles: int = 0
 
 
 class LedgerState(Contract):
@@ -188,7 +198,7 @@ class LedgerState(Contract):
 
     `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange refused or did not
     know and that may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first
-    eleven characters.
+    eleven characters. `rested` counts the candles since a symbol was last sold.
     """
 
     currency: str = ""
@@ -202,6 +212,7 @@ class LedgerState(Contract):
     day_start_equity: DecimalAmount = Decimal(0)
     positions: dict[str, Position] = {}
     last_candle_ms: dict[str, Milliseconds] = {}
+    rested: dict[str, int] = {}
     open_intents: dict[str, Intended] = {}
     open_trades: dict[str, dict[str, DecimalAmount]] = {}
     doubtful: dict[str, Intended] = {}
@@ -226,6 +237,7 @@ class _Book:
     day_start_equity: Decimal = Decimal(0)
     positions: dict[str, Position] = field(default_factory=dict)
     last_candle_ms: dict[str, int] = field(default_factory=dict)
+    rested: dict[str, int] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
     open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     doubtful: dict[str, Intended] = field(default_factory=dict)
@@ -278,27 +290,45 @@ class _Book:
             self.cash -= notional + fee_cash
             intent = self.open_intents.get(data.client_order_id)
             opened = held.opened_candle_ms if held.amount > 0 else intent.candle_open_ms if intent else None
+            first = held.buys == 0 or (held.buys == 1 and bool(trades))  # the first order, or more of it
             position = Position(
                 amount=held.amount + data.amount - fee_base,
                 cost=held.cost + notional + fee_cash,
                 notional=held.notional + notional,
                 opened_candle_ms=opened,
+                buys=held.buys + (not trades),
+                first_price=held.first_price or data.price,
+                first_cost=held.first_cost + (notional + fee_cash if first else 0),
+                peak=held.peak or data.price,
+                candles=held.candles,
             )
         else:
             share = min(data.amount / held.amount, Decimal(1)) if held.amount > 0 else Decimal(0)
             cost = held.cost * share
             self.cash += notional - fee_cash
             self.realized_pnl += notional - fee_cash - cost
-            position = Position(
-                amount=held.amount - data.amount - fee_base,
-                cost=held.cost - cost,
-                notional=held.notional - held.notional * share,
-                opened_candle_ms=held.opened_candle_ms,
+            position = held.model_copy(
+                update={
+                    "amount": held.amount - data.amount - fee_base,
+                    "cost": held.cost - cost,
+                    "notional": held.notional - held.notional * share,
+                }
             )
         if position.amount == 0:
             self.positions.pop(data.symbol, None)
+            self.rested[data.symbol] = 0
         else:
             self.positions[data.symbol] = position
+
+    def decide(self, data: Decision) -> None:
+        """A candle closed: it counts for what is held and for the rest after a trade."""
+        self.last_candle_ms[data.symbol] = max(self.last_candle_ms.get(data.symbol, 0), data.candle_open_ms)
+        held = self.positions.get(data.symbol)
+        if held is not None:
+            peak = max(held.peak, data.high or Decimal(0))
+            self.positions[data.symbol] = held.model_copy(update={"candles": held.candles + 1, "peak": peak})
+        if data.symbol in self.rested:
+            self.rested[data.symbol] += 1
 
     def adjust(self, data: Adjusted) -> None:
         held = self.positions.get(data.symbol, Position())
@@ -336,7 +366,7 @@ class _Book:
             case Started():
                 self.start(data)
             case Decision():
-                self.last_candle_ms[data.symbol] = max(self.last_candle_ms.get(data.symbol, 0), data.candle_open_ms)
+                self.decide(data)
             case Intended() | Acknowledged() | Unknown() | Filled() | Closed():
                 self.order(data)
             case Equity():

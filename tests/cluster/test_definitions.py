@@ -33,6 +33,7 @@ BACKTEST = {
         "dataset": {"exchange": "simulated", "symbols": ["BTC/USDT"], "from": "2025-01-01", "to": "2025-02-01"},
     },
 }
+RANGE = {"address": "rsi.period", "min": 5, "max": 8, "step": 1}
 DOCUMENT = {
     "schema": "tradewind.strategy/v1",
     "timeframe": "1h",
@@ -138,6 +139,27 @@ def test_a_bot_is_refused(server, changes, message):
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimization": {"parameters": [RANGE]}},
+        {
+            "optimization": {
+                "parameters": [RANGE, RANGE | {"address": "oversold.value"}],
+                "objective": "calmar",
+                "constraints": ["trades>=30", "maxDrawdown<=0.25"],
+                "walkForward": {},
+            }
+        },
+        {"strategy": {"document": DOCUMENT | {"protect": {"trailingStopPercent": 2, "cooldownCandles": 3}}}},
+        {"strategy": {"document": DOCUMENT | {"entry": {"when": "up", "ladder": {"steps": 3, "spacingPercent": 2}}}}},
+    ],
+)
+def test_a_backtest_is_accepted(server, changes):
+    """Optimisations, and strategies with all that they may have."""
+    assert create(server, BACKTEST, **changes)["kind"] == "Backtest"
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"dataset__from": "2025-03-01"}, "from must be before to"),
@@ -145,6 +167,12 @@ def test_a_bot_is_refused(server, changes, message):
         ({"dataset__symbols": None}, "spec.dataset.symbols"),
         ({"fees": {"takerBps": -1}}, "spec.fees.takerBps"),
         ({"fees": {"takerBps": 1001}}, "spec.fees.takerBps"),
+        ({"optimization": {"parameters": []}}, "spec.optimization.parameters"),
+        ({"optimization": {"parameters": [RANGE | {"min": 9}]}}, "min must not be above max"),
+        ({"optimization": {"parameters": [RANGE, RANGE]}}, "Duplicate value"),
+        ({"optimization": {"parameters": [RANGE], "objective": "luck"}}, "spec.optimization.objective"),
+        ({"optimization": {"parameters": [RANGE], "constraints": ["trades>5"]}}, "spec.optimization.constraints"),
+        ({"optimization": {"parameters": [RANGE], "walkForward": {"folds": 1}}}, "spec.optimization.walkForward.folds"),
     ],
 )
 def test_a_backtest_is_refused(server, changes, message):
@@ -174,6 +202,7 @@ def stored(server):
         ("backtests/backtest", {"parameters": {"rsi.period": 3}}, "parameters cannot be changed"),
         ("backtests/backtest", {"fees": {"takerBps": 1}}, "fees cannot be changed"),
         ("backtests/backtest", {"seed": 1}, "seed cannot be changed"),
+        ("backtests/backtest", {"optimization": {"parameters": [RANGE]}}, "optimization cannot be changed"),
         ("backtests/backtest", {"capital": {"amount": "5"}}, "capital cannot be changed"),
     ],
 )

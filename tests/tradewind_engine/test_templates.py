@@ -50,7 +50,13 @@ def test_macd_enters_when_the_line_turns_up():
     assert [index for index in leave if 119 <= index <= 130]
 
 
-@pytest.mark.parametrize("name", ["momentum", "mean-reversion", "bollinger-breakout", "macd", "sma-crossover"])
+def test_dca_dip_enters_three_percent_below_the_average():
+    """Nine hundreds and a ninety-six: the mean of ten is 99.6, and 96 is 3.6 % below; 97 would be 2.7 %."""
+    assert [9] == signals("dca-dip", [100] * 9 + [96], mean__period=10)[0]
+    assert [] == signals("dca-dip", [100] * 9 + [97], mean__period=10)[0]
+
+
+@pytest.mark.parametrize("name", ["dca-dip", "momentum", "mean-reversion", "bollinger-breakout", "macd", "sma-crossover"])
 def test_a_flat_market_gives_no_reason_to_buy(name):
     """Nothing moves, nothing is bought."""
     assert [] == signals(name, [100.0] * 200)[0]

@@ -100,6 +100,20 @@ def test_a_backtest_is_a_suspended_job_with_a_restricted_pod():
     assert (1_735_689_600_000, 1_738_368_000_000) == (config.dataset.from_ms, config.dataset.to_ms)
 
 
+def test_an_optimisation_is_checked_before_anything_runs():
+    """A range that the strategy does not have is the user's to mend, and no pod starts for it."""
+    ranges = [{"address": "rsi.period", "min": 5, "max": 20, "step": 5}]
+    good = BACKTEST | {"spec": BACKTEST["spec"] | {"optimization": {"parameters": ranges, "walkForward": {"folds": 3}}}}
+    context = BacktestContext(TENANT, SHIPPED_PLANS["pro"], 0, 0, SETTINGS)
+    found = desired_backtest(good, context, None, PodState())
+    config = BacktestConfig.model_validate_json(of_kind(found.objects, "ConfigMap")["data"]["backtest.json"])
+    assert (3, "Rolling", "sharpe") == (config.optimization.folds, config.optimization.kind, config.optimization.objective)
+    ranges[0]["max"] = 5000
+    refused = desired_backtest(good, context, None, PodState())
+    assert [] == refused.objects
+    assert "rsi.params.period: period must be between 2 and 199, got 5000" in refused.facts[-1].message
+
+
 @pytest.mark.parametrize(("policy", "replicas"), [("Running", 1), ("Paused", 1), ("Stopped", 0)])
 def test_run_policy_is_the_number_of_pods(policy, replicas):
     """Paused keeps its pod: exits go on."""

@@ -69,6 +69,34 @@ def test_the_worker_equals_the_command_line_to_the_last_digit(portal, recorded, 
     assert "223" == words["summary"]["trades"]
 
 
+def test_an_optimisation_reports_its_best_point_and_the_trust_in_it(portal, recorded, tmp_path):
+    """Forty points and two steps of walk-forward; the last words carry the verdict, the report the table."""
+    columns = b"".join(read_candle_file(recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet").column_bytes())
+    portal.candles = lambda _: web.Response(body=columns, content_type=CANDLES_MEDIA_TYPE)
+    ranges = [
+        {"address": "rsi.period", "min": 10, "max": 17, "step": 1},
+        {"address": "oversold.value", "min": 20, "max": 40, "step": 5},
+    ]
+    optimization = {"parameters": ranges, "objective": "totalReturn", "folds": 2}
+    code, words = run_worker(portal, tmp_path, optimization=optimization)
+    assert (0, "Succeeded") == (code, words["code"])
+    report = portal.reports[0]["report"]
+    found = report["optimisation"]
+    assert (40, "exhaustive", 2) == (found["points"], found["method"], len(found["walkForward"]["folds"]))
+    assert found["top"][0]["totalReturn"] == report["totalReturn"] == max(row["totalReturn"] for row in found["top"])
+    assert report["trust"] == words["summary"]["trust"] in {"high", "doubtful", "low"}
+
+
+def test_an_optimisation_without_a_point_ends_with_64(portal, recorded, tmp_path):
+    """Nobody has to try it again."""
+    columns = b"".join(read_candle_file(recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet").column_bytes())
+    portal.candles = lambda _: web.Response(body=columns, content_type=CANDLES_MEDIA_TYPE)
+    asked = {"parameters": [{"address": "rsi.period", "min": 10, "max": 11, "step": 1}], "constraints": ["trades>=100000"]}
+    code, words = run_worker(portal, tmp_path, optimization=asked)
+    assert 64 == code
+    assert "none of 2 points satisfies trades >= 100000" in words["message"]
+
+
 def test_missing_candles_end_with_65_and_the_ranges(portal, tmp_path):
     """Who reads it knows what to import."""
     problem = {"code": "DataMissing", "detail": "import them", "missing": [{"symbol": "BTC/USDT", "fromMs": 5, "toMs": 9}]}

@@ -142,7 +142,7 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
             slipped += amount * open_[i] * rules.slippage
             cap = cash * rules.cap
             cash -= spent
-            first_price = open_[i]
+            first_price = price
             peak = price
             entry_index = i
             step = 0

@@ -5,7 +5,7 @@ has them. A group of events is the whole of one candle: it happens entirely or n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 
 import numpy as np
@@ -86,28 +86,27 @@ def candle_events(
     fill at the next open.
     """
     symbol, ts = situation.market.symbol, int(candles.ts[index])
-    events: list[EventData] = []
     held = state.positions.get(symbol, Position())
-    cash = state.cash
-    protected = _protective_price(held, candles, index, situation.document) if held.amount > 0 else None
-    if protected is not None:
-        price, reason = protected
-        events += _order(situation.market, "sell", held.amount, price, ts=ts, reason=reason, cid=next_id())
-        proceeds = _sold(situation.market, held.amount, price)
-        cash, held = cash + proceeds, Position()
+    events, cash, held = _inside_candle(state, held, candles, index, situation, next_id)
     equity = _equity(state, cash, held, situation, exact(candles.close[index]))
-    action, blocked = _action(signals, index, held), None
+    after = _after(state, [*events, equity], situation.close_ms)
+    action, blocked, reason = _action(signals, index, held, situation.document), None, "Exit"
+    if action == "Exit" and not signals.exit[index]:
+        reason = "MaxCandles"
     if action == "Enter":
-        blocked = situation.blocked or breach(_after(state, [*events, equity], situation.close_ms), situation.risk)
+        rest = situation.document.protect.cooldown_candles or 0
+        blocked = "Cooldown" if after.rested.get(symbol, rest) < rest else situation.blocked or breach(after, situation.risk)
     fill: list[EventData] = []
     next_open = exact(candles.open[index + 1])
     if action == "Exit":
-        fill = _order(situation.market, "sell", held.amount, next_open, ts=ts, reason="Exit", cid=next_id())
+        fill = _order(situation.market, "sell", held.amount, next_open, ts=ts, reason=reason, cid=next_id())
     elif action == "Enter" and not blocked:
-        amount, blocked = _entry_amount(state, equity, next_open, situation)
+        budget = _budget(after, equity, signals, index, situation)
+        amount, blocked = _entry_amount(budget, next_open, situation.market)
         if blocked is None:
             fill = _order(situation.market, "buy", amount, next_open, ts=ts, reason="Entry", cid=next_id())
-    events.append(Decision(symbol=symbol, candle_open_ms=ts, action=action, blocked=blocked, nodes=_nodes(signals, index)))
+    nodes, high = _nodes(signals, index), exact(candles.high[index])
+    events.append(Decision(symbol=symbol, candle_open_ms=ts, action=action, blocked=blocked, high=high, nodes=nodes))
     return [*events, equity, *fill]
 
 
@@ -116,25 +115,82 @@ def sell_all(held: Position, market: PaperMarket, price: Decimal, *, ts: int, re
     return _order(market, "sell", held.amount, price, ts=ts, reason=reason, cid=cid)
 
 
-def _action(signals: Signals, index: int, held: Position) -> Action:
+def _action(signals: Signals, index: int, held: Position, document: StrategyDocument) -> Action:
     if held.amount > 0:
-        return "Exit" if signals.exit[index] else "None"
+        longest = document.protect.max_candles_in_trade
+        return "Exit" if signals.exit[index] or (longest and held.candles + 1 >= longest) else "None"
     return "Enter" if signals.entry[index] else "None"
 
 
-def _protective_price(held: Position, candles: Candles, index: int, document: StrategyDocument) -> tuple[Decimal, str] | None:
-    """Return price and reason of a stop or target that was hit inside the candle; the stop first, a gap at the open."""
-    entry, protect = held.notional / held.amount, document.protect
+def _inside_candle(
+    state: LedgerState, held: Position, candles: Candles, index: int, situation: Situation, next_id: NextId
+) -> tuple[list[EventData], Decimal, Position]:
+    """Return the events inside a candle, with cash and position after them: steps of a ladder, then stop, then target."""
+    if held.amount <= 0:
+        return [], state.cash, held
+    market, protect, ts = situation.market, situation.document.protect, int(candles.ts[index])
     open_, high, low = (exact(column[index]) for column in (candles.open, candles.high, candles.low))
-    if protect.stop_loss_percent is not None:
-        stop = entry * (1 - Decimal(str(protect.stop_loss_percent)) / 100)
-        if low <= stop:
-            return min(open_, stop), "StopLoss"
-    if protect.take_profit_percent is not None:
-        target = entry * (1 + Decimal(str(protect.take_profit_percent)) / 100)
+    events: list[EventData] = []
+    cash, refilled = state.cash, False
+    while (level := _next_step(held, situation.document)) is not None and low <= level:
+        stop, _ = _stop_price(held, situation.document)
+        if open_ <= stop or level <= stop:
+            break
+        price = min(open_, level)
+        amount, too_small = _entry_amount(_step_budget(state, held, cash, situation), price, _at_limit(market))
+        if too_small or situation.blocked:
+            break
+        order = _order(_at_limit(market), "buy", amount, price, ts=ts, reason="LadderStep", cid=next_id())
+        state = _after(state, order, situation.close_ms)
+        held, cash, refilled = state.positions[market.symbol], state.cash, True
+        events += order
+    stop, reason = _stop_price(held, situation.document)
+    average = held.notional / held.amount
+    sold_at: Decimal | None = None
+    if low <= stop:
+        sold_at = min(open_, stop)
+    elif protect.take_profit_percent is not None and not refilled:
+        target = average * (1 + _percent(protect.take_profit_percent))
         if high >= target:
-            return max(open_, target), "TakeProfit"
-    return None
+            sold_at, reason = max(open_, target), "TakeProfit"
+    if sold_at is None:
+        return events, cash, held
+    events += _order(market, "sell", held.amount, sold_at, ts=ts, reason=reason, cid=next_id())
+    return events, cash + _sold(market, held.amount, sold_at), Position()
+
+
+def _stop_price(held: Position, document: StrategyDocument) -> tuple[Decimal, str]:
+    """Return the higher of stop and trailing stop, 0 without either, and the reason that it gives."""
+    protect, average = document.protect, held.notional / held.amount
+    fixed = average * (1 - _percent(protect.stop_loss_percent)) if protect.stop_loss_percent is not None else Decimal(0)
+    following = held.peak * (1 - _percent(protect.trailing_stop_percent)) if protect.trailing_stop_percent else Decimal(0)
+    return max(fixed, following), "StopLoss" if fixed >= following else "TrailingStop"
+
+
+def _next_step(held: Position, document: StrategyDocument) -> Decimal | None:
+    """Return the price at which the ladder's next step waits, None without one."""
+    ladder = document.entry.ladder
+    if ladder is None or held.buys > ladder.steps:
+        return None
+    return held.first_price * (1 - _percent(ladder.spacing_percent) * held.buys)
+
+
+def _step_budget(state: LedgerState, held: Position, cash: Decimal, situation: Situation) -> Decimal:
+    ladder = situation.document.entry.ladder
+    if ladder is None:
+        return Decimal(0)
+    share = cash / _slots(state, situation)
+    cap = (share + held.cost) * _percent(ladder.cap_percent)
+    return min(held.first_cost * Decimal(str(ladder.size_factor)) ** held.buys, share, cap - held.cost)
+
+
+def _at_limit(market: PaperMarket) -> PaperMarket:
+    """Return the market as a limit order meets it: it never pays more than its price."""
+    return replace(market, slippage=Decimal(0))
+
+
+def _percent(value: float) -> Decimal:
+    return Decimal(str(value)) / 100
 
 
 def _after(state: LedgerState, data: list[EventData], at_ms: int) -> LedgerState:
@@ -142,20 +198,35 @@ def _after(state: LedgerState, data: list[EventData], at_ms: int) -> LedgerState
     return fold((event("-", 1, seq=number, at_ms=at_ms, data=item) for number, item in enumerate(data, start=1)), state)
 
 
-def _entry_amount(state: LedgerState, equity: Equity, price: Decimal, situation: Situation) -> tuple[Decimal, str | None]:
-    """Return the amount to buy, or why none: rounded down to the market's step, never more than cash and limits allow."""
-    market, size = situation.market, situation.document.entry.size
-    others = sum(position.amount > 0 for name, position in state.positions.items() if name != market.symbol)
-    share = equity.cash / max(1, situation.symbols - others)
-    wanted = Decimal(str(size.quote)) if size.quote is not None else share * Decimal(str(size.percent_of_equity)) / 100
-    budget = min(wanted, share, largest_position(equity.equity, situation.risk))
+def _slots(state: LedgerState, situation: Situation) -> int:
+    """Return between how many symbols the cash is shared: those without a position, this one counted always."""
+    others = sum(position.amount > 0 for name, position in state.positions.items() if name != situation.market.symbol)
+    return max(1, situation.symbols - others)
+
+
+def _budget(state: LedgerState, equity: Equity, signals: Signals, index: int, situation: Situation) -> Decimal:
+    """Return the quote currency that an entry decided at candle `index` may spend."""
+    size = situation.document.entry.size
+    share = equity.cash / _slots(state, situation)
+    if size.quote is not None:
+        wanted = Decimal(str(size.quote))
+    elif size.risk_percent is not None and size.measure is not None:
+        measure = float(signals.series[size.measure][index])
+        close = exact(signals.series["close"][index])
+        wanted = share * _percent(size.risk_percent) * close / exact(measure) if measure > 0 else Decimal(0)
+    else:
+        wanted = share * _percent(size.percent_of_equity or 0)
+    return min(wanted, share, largest_position(equity.equity, situation.risk))
+
+
+def _entry_amount(budget: Decimal, price: Decimal, market: PaperMarket) -> tuple[Decimal, str | None]:
+    """Return the amount that `budget` buys, or why none: rounded down to the market's step."""
     paid = _with_slippage(price, market, 1)
-    amount = (budget / (paid * (1 + market.fee))).quantize(Decimal(1).scaleb(-12), rounding=ROUND_DOWN)
+    amount = (max(budget, Decimal(0)) / (paid * (1 + market.fee))).quantize(Decimal(1).scaleb(-12), rounding=ROUND_DOWN)
     amount = (amount // market.amount_step) * market.amount_step
     if amount <= 0 or amount * paid < market.min_notional:
-        return Decimal(
-            0
-        ), f"BelowMinimum: {budget:.2f} buys {amount}, the market wants an order of {market.min_notional} or more"
+        wanted = f"the market wants an order of {market.min_notional} or more"
+        return Decimal(0), f"BelowMinimum: {budget:.2f} buys {amount}, {wanted}"
     return amount, None
 
 

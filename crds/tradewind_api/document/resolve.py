@@ -11,7 +11,7 @@ from tradewind_api.document.model import MAX_BYTES, StrategyDocument
 from tradewind_api.document.validation import parse_document, suggestion
 
 MAX_TEXT = 8 * MAX_BYTES
-TEMPLATES = ("bollinger-breakout", "macd", "mean-reversion", "momentum", "rsi", "sma-crossover")
+TEMPLATES = ("bollinger-breakout", "dca-dip", "macd", "mean-reversion", "momentum", "rsi", "sma-crossover")
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -46,6 +46,7 @@ class Decision(Contract):
     candle_open_ms: Milliseconds
     action: str
     blocked: str | None = None
+    high: str | None = None
     nodes: dict[str, NodeValue] = {}
 
 
