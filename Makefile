@@ -28,6 +28,8 @@ lock: setup ## Write the hash-locked requirements files anew from pyproject.toml
 	@for extra in $(EXTRAS); do \
 		$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 			--extra $$extra pyproject.toml -o requirements-$$extra.txt && echo "requirements-$$extra.txt"; done
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		tests/bench/peers.in -o requirements-peers.txt && echo "requirements-peers.txt"
 
 .PHONY: format
 format: setup ## Format the code
@@ -54,6 +56,18 @@ SOURCES_TYPED := crds botrunner operator portal dev
 .PHONY: test
 test: check ## All tests: what `check` does, then the real control plane and real pods
 	@$(BIN)/pytest -m "cluster or node or browser"
+
+PEERS := .venv-peers
+
+$(PEERS)/.ready: requirements-peers.txt
+	@echo "making $(PEERS) from requirements-peers.txt (hash-checked): vectorbt and backtesting.py, for comparison only"
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
+	@touch $@
+
+.PHONY: bench-engine
+bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)
+	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python
 
 # What `make up` and `tw` need, and no development tool.
 RUN := .venv-run

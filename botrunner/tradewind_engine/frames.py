@@ -13,7 +13,14 @@ from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import COLUMNS, CandleError, Candles, check_candles
 from tradewind_engine.timeframes import infer_timeframe
 
-REASON_NAMES = pd.Index([REASONS[float(code)] for code in range(len(REASONS))])
+NUMBERS = {
+    "entry_price": kernel.ENTRY_PRICE,
+    "exit_price": kernel.EXIT_PRICE,
+    "amount": kernel.AMOUNT,
+    "profit": kernel.PROFIT,
+    "fees": kernel.FEES,
+}
+REASON_NAMES = pd.CategoricalDtype([REASONS[float(code)] for code in range(len(REASONS))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +64,8 @@ def backtest_frame(
         {
             "entry_time": times[entered],
             "exit_time": times[left],
-            "entry_price": table[:, kernel.ENTRY_PRICE],
-            "exit_price": table[:, kernel.EXIT_PRICE],
-            "amount": table[:, kernel.AMOUNT],
-            "profit": table[:, kernel.PROFIT],
-            "fees": table[:, kernel.FEES],
-            "reason": pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), REASON_NAMES),
+            **{name: table[:, column] for name, column in NUMBERS.items()},
+            "reason": pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), dtype=REASON_NAMES),
         },
         copy=False,
     )

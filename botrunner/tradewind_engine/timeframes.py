@@ -47,6 +47,8 @@ def infer_timeframe(ts: Integers) -> str:
     name = next((name for name, length in TIMEFRAME_MS.items() if length == step), None)
     if name is None:
         raise CandleError(f"candles are {step} ms apart, which is no timeframe; there are {', '.join(TIMEFRAME_MS)}")
+    if steps.max() == step:
+        return name
     odd = np.flatnonzero(steps % step)
     if odd.size:
         row = int(odd[0]) + 1

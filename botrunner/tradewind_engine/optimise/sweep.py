@@ -26,7 +26,7 @@ from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point, Space
 from tradewind_engine.strategy.evaluate import BoundNode, bind, prices_of
 
-TILE_BYTES = 32 << 20
+TILE_BYTES = 16 << 20
 Progress = Callable[[int, int], None]
 Key = tuple[Any, ...]
 Series = dict[str, Any]

@@ -1,0 +1,147 @@
+"""Our side of the engine's benchmark, told by lines of JSON what to run, as the peers are."""
+
+import json
+import resource
+import sys
+import time
+
+import pandas as pd
+from market import candles
+
+from tradewind_api.document.validation import parse_document
+from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.candles import COLUMNS, Candles
+from tradewind_engine.frames import backtest_frame
+from tradewind_engine.honesty.verdict import judge
+from tradewind_engine.optimise.search import Aim, search
+from tradewind_engine.optimise.space import Space, make_space
+from tradewind_engine.optimise.sweep import Sweep, SweepSettings
+
+COSTS = Costs(10, 0)
+
+
+def document(nodes, entry, leave, **protect):
+    """Return a strategy of one-minute candles."""
+    graph = [{"id": name, "op": op, "in": inputs, "params": parameters} for name, op, inputs, parameters in nodes]
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1m", "nodes": graph, "protect": protect}
+    return parse_document(raw | {"entry": {"when": entry}, "exit": {"when": leave}})
+
+
+def crossing(op, first, second):
+    return (
+        (op, f"crosses_{op}", [first, second], {})
+        if isinstance(second, str)
+        else (op, f"crosses_{op}", [first], {"value": second})
+    )
+
+
+STOPS = {"stopLossPercent": 1, "takeProfitPercent": 2}
+BANDS = ("bands", "bollinger", ["close"], {"period": 20, "width": 2})
+DOCUMENTS = {
+    "sma": document(
+        [("fast", "sma", ["close"], {"period": 10}), ("slow", "sma", ["close"], {"period": 50}),
+         ("above", "crosses_above", ["fast", "slow"], {}), ("below", "crosses_below", ["fast", "slow"], {})],
+        "above", "below",
+    ),
+    "rsi": document(
+        [("rsi", "rsi", ["close"], {"period": 14}),
+         ("below", "crosses_below", ["rsi"], {"value": 30}), ("above", "crosses_above", ["rsi"], {"value": 70})],
+        "below", "above", **STOPS,
+    ),
+    "bollinger": document(
+        [BANDS, ("above", "crosses_above", ["close", "bands.upper"], {}),
+         ("below", "crosses_below", ["close", "bands.middle"], {})],
+        "above", "below", **STOPS,
+    ),
+    "five": document(
+        [("fast", "ema", ["close"], {"period": 10}), ("slow", "sma", ["close"], {"period": 50}),
+         ("rsi", "rsi", ["close"], {"period": 14}), ("calm", "below", ["rsi"], {"value": 70}),
+         ("up", "crosses_above", ["fast", "slow"], {}), ("enter", "all", ["up", "calm"], {}),
+         ("leave", "crosses_below", ["fast", "slow"], {})],
+        "enter", "leave", stopLossPercent=2,
+    ),
+}  # fmt: skip
+FIVE = {
+    "fast.period": (5, 60, 1),
+    "slow.period": (61, 400, 1),
+    "rsi.period": (5, 40, 1),
+    "calm.value": (50, 90, 1),
+    "protect.stopLossPercent": (0.5, 8, 0.1),
+}
+
+
+def single(frame, name):
+    found = backtest_frame(DOCUMENTS[name], frame, costs=COSTS)
+    named = {"trades": "trades", "return": "totalReturn", "drawdown": "maxDrawdown", "sharpe": "sharpe"}
+    figures = {short: found.figures[key] for short, key in named.items()}
+    return figures | {"rows": len(found.trades), "points": len(found.equity)}
+
+
+def trust(frame):
+    report = backtest_frame(DOCUMENTS["sma"], frame, costs=COSTS).report
+    started = time.perf_counter()
+    verdict = judge(report)
+    return {"trust": verdict.trust, "verdict_seconds": time.perf_counter() - started}
+
+
+def held(frame):
+    return {"": Candles(*(frame[name].to_numpy() for name in COLUMNS))}
+
+
+def sweep(frame, pairs):
+    axes = {"fast.period": tuple(sorted({a for a, _ in pairs})), "slow.period": tuple(sorted({b for _, b in pairs}))}
+    machine = Sweep(DOCUMENTS["sma"], Space(axes), held(frame), SweepSettings("1m", costs=COSTS, threads=2))
+    scores = machine.score([tuple(pair) for pair in pairs])
+    return {"best": float(scores.total_return.max()), "trades": int(scores.trades.sum())}
+
+
+def grid(frame, pairs):
+    axes = {"protect.stopLossPercent": (1.0,), "protect.takeProfitPercent": (1.0,)}
+    machine = Sweep(DOCUMENTS["rsi"], Space(axes), held(frame), SweepSettings("1m", costs=COSTS, threads=2))
+    scores = machine.score([(100 * stop, 100 * target) for stop, target in pairs])
+    return {"best": float(scores.total_return.max())}
+
+
+def optimise(frame, seed):
+    space = make_space(DOCUMENTS["five"], FIVE)
+    machine = Sweep(DOCUMENTS["five"], space, held(frame), SweepSettings("1m", costs=COSTS, threads=2))
+    found = search(machine, Aim(objective="totalReturn", constraints=(), seed=seed))
+    return {"value": float(found.values[found.best]), "points": len(found.points)}
+
+
+def tpe(frame, seed):
+    """1,000 trials of hyperopt's TPE over the same space and objective: what a user of the sampler alone waits for."""
+    import numpy as np
+    from hyperopt import fmin, hp
+    from hyperopt import tpe as estimator
+
+    space = make_space(DOCUMENTS["five"], FIVE)
+    machine = Sweep(DOCUMENTS["five"], space, held(frame), SweepSettings("1m", costs=COSTS, threads=1))
+    best = [-np.inf]
+
+    def loss(place):
+        value = float(machine.score([space.point(np.array([int(place[a]) for a in space.addresses]))]).total_return[0])
+        best[0] = max(best[0], value)
+        return -value
+
+    axes = {address: hp.quniform(address, 0, size - 1, 1) for address, size in zip(space.addresses, space.shape, strict=True)}
+    fmin(loss, axes, estimator.suggest, 1000, rstate=np.random.default_rng(seed), show_progressbar=False, verbose=False)
+    return {"value": best[0]}
+
+
+def main():
+    frames = {}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        count = asked["count"]
+        if count not in frames:
+            frames[count] = pd.DataFrame(candles(count))
+        started = time.perf_counter()
+        figures = globals()[asked["what"]](frames[count], *asked["arguments"])
+        answer = {"seconds": time.perf_counter() - started, "figures": figures}
+        answer["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+main()
