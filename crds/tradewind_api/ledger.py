@@ -196,9 +196,9 @@ class Position(Contract):
 class LedgerState(Contract):
     """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with.
 
-    `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange refused or did not
-    know and that may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first
-    eleven characters. `rested` counts the candles since a symbol was last sold.
+        `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
+        may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
+    `rested` counts the candles since a symbol was last sold.
     """
 
     currency: str = ""
@@ -257,20 +257,15 @@ class _Book:
     def intend(self, data: Intended) -> None:
         cid = data.client_order_id
         self.open_intents[cid] = data
+        self.doubtful.pop(cid, None)
         epoch = cid[:EPOCH_CHARACTERS]
         self.last_intents[epoch] = max(self.last_intents.get(epoch, ""), cid)
         _keep_newest(self.last_intents, EPOCHS_KEPT)
 
-    def acknowledge(self, data: Acknowledged) -> None:
-        """An order that was given up is alive: it is open again."""
-        late = self.doubtful.pop(data.client_order_id, None)
-        if late is not None:
-            self.open_intents[data.client_order_id] = late
-
     def close(self, data: Closed) -> None:
         intent = self.open_intents.pop(data.client_order_id, None)
         self.open_trades.pop(data.client_order_id, None)
-        if intent is not None and data.outcome in {"NotPlaced", "Rejected"}:
+        if intent is not None and data.outcome == "NotPlaced":
             self.doubtful[data.client_order_id] = intent
             _keep_newest(self.doubtful, DOUBTFUL_KEPT)
 
@@ -352,13 +347,11 @@ class _Book:
         match data:
             case Intended():
                 self.intend(data)
-            case Acknowledged():
-                self.acknowledge(data)
             case Filled():
                 self.fill(data)
             case Closed():
                 self.close(data)
-            case Unknown():
+            case Acknowledged() | Unknown():
                 pass
 
     def apply(self, data: EventData, at_ms: int) -> None:

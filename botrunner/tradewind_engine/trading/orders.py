@@ -110,7 +110,7 @@ class Step:
 
     order: Order
     events: tuple[EventData, ...] = ()
-    anomalies: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()  # each begins with a word for its kind
 
 
 def apply(order: Order, data: Input, patience: Patience = Patience()) -> Step:
@@ -143,7 +143,9 @@ def _refused(order: Order, data: Refused) -> Step:
         return _close(order, "Rejected", data.reason)
     if order.closed:
         return Step(order)
-    return Step(order, (), (f"{order.intent.client_order_id}: refused after it was acknowledged: {data.reason}",))
+    return Step(
+        order, (), (f"Contradiction: {order.intent.client_order_id} was refused after it was acknowledged: {data.reason}",)
+    )
 
 
 def _not_found(order: Order, data: NotFound, patience: Patience) -> Step:
@@ -160,14 +162,15 @@ def _not_found(order: Order, data: NotFound, patience: Patience) -> Step:
 def _reported(order: Order, data: Report) -> Step:
     cid = order.intent.client_order_id
     if order.exchange_order_id and data.exchange_order_id != order.exchange_order_id:
-        return Step(order, (), (f"{cid}: a twin, {data.exchange_order_id} beside {order.exchange_order_id}",))
+        return Step(order, (), (f"Twin: {cid} is {data.exchange_order_id} beside {order.exchange_order_id}",))
     if not data.exchange_order_id or not _amount(data.filled) or data.filled > order.intent.amount:
-        return Step(order, (), (f"{cid}: a report that cannot be: {data.exchange_order_id!r} filled {data.filled}",))
+        return Step(order, (), (f"Impossible: {cid} reported as {data.exchange_order_id!r} filled {data.filled}",))
     events: list[EventData] = []
     anomalies: list[str] = []
     if order.closed and order.status in REVIVABLE and (data.status != "Rejected" or data.filled):
-        anomalies.append(f"{cid}: the exchange has it although it was {order.status}")
+        anomalies.append(f"Late: the exchange has {cid} although it was {order.status}")
         order = replace(order, status="Unknown", ended=None)
+        events.append(order.intent)  # it stands in the ledger as open again
     if not order.exchange_order_id:
         order = replace(order, exchange_order_id=data.exchange_order_id)
         events.append(Acknowledged(client_order_id=cid, exchange_order_id=data.exchange_order_id))
@@ -181,7 +184,7 @@ def _reported(order: Order, data: Report) -> Step:
         ended = data.status
     order = replace(order, reported=max(order.reported, data.filled, order.filled), ended=ended)
     if order.closed and booked:
-        anomalies.append(f"{cid}: filled after it was {order.status}")
+        anomalies.append(f"Late: {cid} was filled after it was {order.status}")
     whole = order.filled == order.intent.amount
     if not order.closed and (whole or (ended is not None and not order.misses_trades)):
         closed = _close(order, "Filled" if whole or ended is None else ended, "")
@@ -198,7 +201,7 @@ def _book(order: Order, trades: tuple[Trade, ...]) -> tuple[Order, list[EventDat
             continue
         possible = trade.trade_id and _amount(trade.amount) and _amount(trade.price) and _amount(abs(trade.fee))
         if not possible or not trade.amount or not trade.price or order.filled + trade.amount > intent.amount:
-            anomalies.append(f"{intent.client_order_id}: a trade that cannot be: {trade}")
+            anomalies.append(f"Impossible: {intent.client_order_id} with {trade}")
             continue
         booked.append(
             Filled(
