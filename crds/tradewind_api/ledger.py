@@ -196,8 +196,8 @@ class Position(Contract):
 class LedgerState(Contract):
     """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with.
 
-        `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
-        may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
+    `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
+    may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
     `rested` counts the candles since a symbol was last sold.
     """
 
