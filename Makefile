@@ -13,13 +13,14 @@ export CONTEXT REGISTRY DATA SYMBOL PORT CLUSTER KEEP
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The locks name every package, so pip has nothing to resolve (--no-deps); where it resolves, it trips over extras of newer releases.
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv with all that development needs
 
 $(VENV)/.ready: requirements-dev.txt
 	@echo "making $(VENV) from requirements-dev.txt (hash-checked)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -62,7 +63,7 @@ PEERS := .venv-peers
 $(PEERS)/.ready: requirements-peers.txt
 	@echo "making $(PEERS) from requirements-peers.txt (hash-checked): vectorbt and backtesting.py, for comparison only"
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.txt
 	@touch $@
 
 .PHONY: bench-engine
@@ -77,7 +78,7 @@ $(RUN)/.ready: requirements-cli.txt requirements-cluster.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv: for $(RUN)"; apt-get update -qq && apt-get install -y -qq python3-venv; }
 	@echo "making $(RUN) from requirements-cli.txt and requirements-cluster.txt (hash-checked)"
 	@test -x $(RUN)/bin/python || $(PYTHON) -m venv $(RUN)
-	@for file in $^; do $(RUN)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $$file || exit 1; done
+	@for file in $^; do $(RUN)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $$file || exit 1; done
 	@printf '%s\n' crds botrunner portal dev/cluster dev/demo | sed "s|^|$(CURDIR)/|" > \
 		"$$($(RUN)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tradewind.pth"
 	@printf '#!%s\nfrom tradewind_cli.main import main\nmain()\n' "$(CURDIR)/$(RUN)/bin/python" > $(RUN)/bin/tw && chmod +x $(RUN)/bin/tw
