@@ -127,8 +127,9 @@ def _site(image: Image) -> Path:
         return site
     site.parent.mkdir(parents=True, exist_ok=True)
     half_done = Path(tempfile.mkdtemp(dir=site.parent))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-    command += ["--no-compile", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    command += ["--implementation=cp", f"--python-version={PYTHON}"]
     command += [f"--platform={platform}" for platform in PLATFORMS]
     command += ["--target", str(half_done), "-r", str(image.requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
