@@ -104,6 +104,11 @@ class TradingBotSpec(Resource):
     credentials: str | None = Field(
         default=None, min_length=1, max_length=63, description="Name of an exchange key of the portal."
     )
+    paper_fill: Literal["Candle", "Book"] = Field(
+        default="Candle",
+        description="How paper orders fill. Candle: at the next candle's open, as the back-test does. "
+        "Book: against the order book, with partial fills.",
+    )
     capital: BotCapital = Field(description="Funds that the bot may use.")
     risk: BotRisk = Field(default=BotRisk(), description="Limits.")
     run_policy: Literal["Running", "Paused", "Stopped"] = Field(

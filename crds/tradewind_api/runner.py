@@ -6,7 +6,7 @@ cluster-internal application. The strategy in them is always a resolved document
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, PlainSerializer, SecretStr
 
 from tradewind_api.contract import Contract
 from tradewind_api.decimals import DecimalAmount
@@ -21,6 +21,8 @@ CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 BasisPoints = Annotated[float, Field(ge=0, le=1000)]
 KillScope = Literal["bot", "account", "tenant", "platform"]
+WireSecret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
+"""A secret that JSON for the wire carries and nothing else shows: not repr, not model_dump, not an error."""
 
 
 class Endpoint(Contract):
@@ -84,6 +86,7 @@ class BotConfig(Contract):
     capital: Capital
     risk: RiskLimits = RiskLimits()
     credentials: str | None = None
+    paper_fill: Literal["Candle", "Book"] = "Candle"
     run_policy: Literal["Running", "Paused", "Stopped"] = "Running"
     stop_policy: Literal["LeaveOpen", "CancelOrders", "CancelOrdersAndClosePositions"] = "CancelOrders"
     shutdown_timeout_seconds: int = Field(default=120, ge=1, le=900)
@@ -150,13 +153,31 @@ class StartRequest(Contract):
     runner_version: str
 
 
+class ExchangeCredential(Contract):
+    """An exchange key in clear, for the one pod that trades with it. Kept in memory, never written anywhere.
+
+    `password` is the third part that some exchanges want. `version` counts the key's rotations.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    id: str
+    version: int = Field(ge=1)
+    api_key: WireSecret
+    secret: WireSecret
+    password: WireSecret | None = None
+
+
 class StartAnswer(Contract):
-    """The epoch is stored before it is told, so no two pods ever hold the same one."""
+    """The epoch is stored before it is told, so no two pods ever hold the same one. `credential` is for live bots only."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     epoch: int = Field(ge=1)
     lease_seconds: int
     state: LedgerState
     kill: list[KillScope] = []
+    credential: ExchangeCredential | None = None
 
 
 class EventBatch(Contract):

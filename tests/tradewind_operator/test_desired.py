@@ -114,6 +114,13 @@ def test_an_optimisation_is_checked_before_anything_runs():
     assert "rsi.params.period: period must be between 2 and 199, got 5000" in refused.facts[-1].message
 
 
+@pytest.mark.parametrize(("asked", "told"), [({}, "Candle"), ({"paperFill": "Book"}, "Book")])
+def test_the_fill_model_reaches_the_pod(asked, told):
+    """What the resource says, and Candle where an older one says nothing."""
+    objects = desired_bot(bot_with(**asked), context(), PodState()).objects
+    assert told == BotConfig.model_validate_json(of_kind(objects, "ConfigMap")["data"]["bot.json"]).paper_fill
+
+
 @pytest.mark.parametrize(("policy", "replicas"), [("Running", 1), ("Paused", 1), ("Stopped", 0)])
 def test_run_policy_is_the_number_of_pods(policy, replicas):
     """Paused keeps its pod: exits go on."""
