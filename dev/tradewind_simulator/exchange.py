@@ -4,11 +4,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind_engine.candles import Candles
+from tradewind_engine.trading.book import Book
 from tradewind_simulator.clock import VirtualClock
+from tradewind_simulator.events import Events
+from tradewind_simulator.market.books import EMPTY
 from tradewind_simulator.market.recorded import RecordedMarket
 from tradewind_simulator.market.seeded import SeededMarket, start_price
 from tradewind_simulator.market.source import CandleSource
 from tradewind_simulator.symbols import Symbol, make_symbol
+
+
+@dataclass(slots=True)
+class Seen:
+    """The book that was made last, and for which moment."""
+
+    moment_ms: int = -1
+    book: Book = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +28,7 @@ class Listing:
 
     symbol: Symbol
     source: CandleSource
+    seen: Seen = field(default_factory=Seen, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -25,6 +37,7 @@ class SimulatedExchange:
 
     clock: VirtualClock
     listings: dict[str, Listing] = field(default_factory=dict)
+    events: Events = field(default_factory=Events)
 
     def list_seeded(self, name: str, seed: int) -> None:
         """List a symbol with a market made from a seed. Raises ValueError for a bad name."""

@@ -1,5 +1,6 @@
 """Trading as it happens, pure: state and candles in, ledger events out.
 
 - identity: client order ids    - paper: a candle's close under the paper model `candle`    - risk: what may not be sent
+- book: what a market shows and prints
 - orders: the life of an order    - rounding: an exchange's steps and bounds    - reconcile: ledger against exchange
 """

@@ -1,0 +1,76 @@
+"""The book that a market shows and the trades that it prints, at any virtual moment.
+
+Where only candles are known, both are made up around their price: levels stand on a fixed grid, so that a level keeps its
+place while the price moves, and their amounts depend on symbol, price and minute alone. The same moment is always the same
+book. It is thick enough to trade on and no model of a real one.
+"""
+
+import math
+import zlib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tradewind_engine.candles import Candles
+from tradewind_engine.trading.book import Book, Level, Print
+
+if TYPE_CHECKING:
+    from tradewind_simulator.exchange import Listing
+
+LEVELS = 100
+CHANGES_MS = 100  # a made-up book changes this often
+LEVEL_NOTIONAL = 20_000.0  # quote, about, that stands at a level
+EMPTY = Book((), ())
+
+
+def book(listing: "Listing", now_ms: int) -> Book:
+    """Return the book at a moment; the same object as long as nothing changes. Empty before the first candle."""
+    moment = now_ms // CHANGES_MS * CHANGES_MS
+    seen = listing.seen
+    if seen.moment_ms != moment:
+        seen.book, seen.moment_ms = _book(listing, moment), moment
+    return seen.book
+
+
+def trades(listing: "Listing", from_ms: int, to_ms: int) -> list[Print]:
+    """Return what was printed after `from_ms` and until `to_ms`, oldest first.
+
+    A candle prints its open, its two extremes and its close, each a quarter of its volume.
+    """
+    source = listing.source
+    candles = source.candles(from_ms - source.step_ms, to_ms + 1, to_ms)
+    return [trade for trade in _prints(candles, source.step_ms, listing) if from_ms < trade.time_ms <= to_ms]
+
+
+def _book(listing: "Listing", moment: int) -> Book:
+    source, symbol = listing.source, listing.symbol
+    candles = source.candles(moment - 1000 * source.step_ms, moment + 1, moment)
+    if not len(candles):
+        return EMPTY
+    tick, step = Decimal(symbol.tick), Decimal(symbol.step)
+    price = max(1, round(float(candles.close[-1]) / float(tick)))
+    gap = max(1, int(10 ** math.floor(math.log10(price * 2e-5)))) if price >= 1 else 1
+    below = (price - 1) // gap
+    seed = zlib.crc32(f"{symbol.id}:{moment // 60_000}".encode())
+    typical = max(1.0, LEVEL_NOTIONAL / (price * float(tick)) / float(step))
+
+    def level(place: int) -> Level:
+        noise = zlib.crc32(place.to_bytes(8, "big"), seed) / 2**32
+        return place * gap * tick, max(1, int(typical * (0.2 + 1.6 * noise))) * step
+
+    bids = tuple(level(place) for place in range(below, max(0, below - LEVELS), -1))
+    above = (price + gap) // gap
+    return Book(bids, tuple(level(place) for place in range(above, above + LEVELS)))
+
+
+def _prints(candles: Candles, step_ms: int, listing: "Listing") -> Iterator[Print]:
+    tick, step = Decimal(listing.symbol.tick), Decimal(listing.symbol.step)
+    for ts, open_, high, low, close, volume in zip(*(column.tolist() for column in candles.columns()), strict=True):
+        first, second = (high, low) if close < open_ else (low, high)
+        quarter = max(1, int(volume / 4 / float(step))) * step
+        before = open_
+        for part, price in enumerate((open_, first, second, close)):
+            moment = ts + part * (step_ms - 1) // 3
+            trade_id = ts // step_ms * 4 + part
+            yield Print(trade_id, moment, round(price / float(tick)) * tick, quarter, "buy" if price >= before else "sell")
+            before = price
