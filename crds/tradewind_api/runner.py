@@ -21,6 +21,7 @@ CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 BasisPoints = Annotated[float, Field(ge=0, le=1000)]
 KillScope = Literal["bot", "account", "tenant", "platform"]
+START_REFUSALS = ("CredentialsMissing", "CredentialsRevoked", "CredentialsMismatch", "SymbolTaken")
 WireSecret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
 """A secret that JSON for the wire carries and nothing else shows: not repr, not model_dump, not an error."""
 
@@ -169,7 +170,10 @@ class ExchangeCredential(Contract):
 
 
 class StartAnswer(Contract):
-    """The epoch is stored before it is told, so no two pods ever hold the same one. `credential` is for live bots only."""
+    """The epoch is stored before it is told, so no two pods ever hold the same one. `credential` is for live bots only.
+
+    A live bot that may not start is refused with 409 and one of START_REFUSALS, whose sentence is for the trader.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -202,14 +206,20 @@ class LeaseRequest(Contract):
     trading: bool
     unacknowledged_events: int = Field(ge=0)
     last_candle_ms: Milliseconds | None = None
+    closed_number: int = Field(default=0, ge=0)
 
 
 class LeaseAnswer(Contract):
-    """How long the bot may go on, and what it must stop."""
+    """How long the bot may go on (0: it only reduces), and what it must stop.
+
+    `close_now` asks to sell all positions once. It stays until a heartbeat's `closed_number` has reached `close_number`, so a
+    lost answer costs nothing and no request is carried out twice.
+    """
 
     lease_seconds: int
     kill: list[KillScope] = []
     close_now: bool = False
+    close_number: int = 0
 
 
 class Progress(Contract):
