@@ -29,6 +29,11 @@ class DocumentNode(Resource):
         default=[], alias="in", max_length=MAX_INPUTS, description="References: a price, a node, or node.output."
     )
     params: dict[str, float] = Field(default={}, max_length=8, description="Parameters of the operation.")
+    timeframe: str | None = Field(
+        default=None,
+        pattern=TIMEFRAME_PATTERN,
+        description="Longer timeframe that the node works on; the document's if left out.",
+    )
 
 
 class DocumentSize(Resource):

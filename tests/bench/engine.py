@@ -165,6 +165,10 @@ def main():
     both["vectorbt"].close()
     fast, full = cold(sys.executable, asked.peers)
     figures.add("cold process, ours / vectorbt", fast / full, most=0.2, note=f"ours {fast:.2f} s, vectorbt {full:.2f} s")
+    step = both["ours"].run("live", SMALL)["figures"]
+    note = f"p99 {step['p99_us']:.0f} us, {step['nodes']} nodes"
+    figures.add("live step, one candle, us", step["median_us"], most=500, note=note)
+    figures.add("  its state, MiB", step["state_mib"], most=5)
     optimisation(figures, both["ours"], asked.seeds)
     both["ours"].close()
     figures.end()

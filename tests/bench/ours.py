@@ -4,11 +4,13 @@ import json
 import resource
 import sys
 import time
+import tracemalloc
 
 import pandas as pd
 from market import candles
 
 from tradewind_api.document.validation import parse_document
+from tradewind_api.operations import OPERATIONS
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import COLUMNS, Candles
 from tradewind_engine.frames import backtest_frame
@@ -16,6 +18,7 @@ from tradewind_engine.honesty.verdict import judge
 from tradewind_engine.optimise.search import Aim, search
 from tradewind_engine.optimise.space import Space, make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
+from tradewind_engine.strategy.stepper import Stepper
 
 COSTS = Costs(10, 0)
 
@@ -100,6 +103,74 @@ def grid(frame, pairs):
     machine = Sweep(DOCUMENTS["rsi"], Space(axes), held(frame), SweepSettings("1m", costs=COSTS, threads=2))
     scores = machine.score([(100 * stop, 100 * target) for stop, target in pairs])
     return {"best": float(scores.total_return.max())}
+
+
+def wide():
+    """Return a document of 64 nodes: every operation once, the heavier ones again, longer, some of another timeframe."""
+    made, numbers, answers = [], ["close", "open", "high", "low", "volume"], ["gate"]
+
+    def add(operation, **changed):
+        wanted = [("number" if kind == "number" else "boolean") for kind in operation.inputs]
+        inputs = [(numbers if kind == "number" else answers)[-1 - i] for i, kind in enumerate(wanted)]
+        if operation.ports == ("high", "low", "close"):
+            inputs = ["high", "low", "close"]
+        timeframe = {"timeframe": "1h"} if changed.pop("hourly", False) else {}
+        made.append({"id": f"n{len(made)}", "op": operation.name, "in": inputs, "params": changed, **timeframe})
+        outputs = [f"n{len(made) - 1}.{output}" for output in operation.outputs] or [f"n{len(made) - 1}"]
+        (numbers if operation.output == "number" else answers).extend(outputs)
+
+    made.append({"id": "gate", "op": "time_of_day", "in": [], "params": {}})
+    for operation in OPERATIONS.values():
+        if operation.name != "time_of_day":
+            numbers.append("close")  # the price again: the chain of lookbacks stays within what is allowed
+            add(operation)
+    heavy = (
+        "bollinger",
+        "sma",
+        "wma",
+        "standard_deviation",
+        "zscore",
+        "cci",
+        "highest",
+        "vwap",
+        "stochastic",
+        "rsi",
+        "macd",
+        "ema",
+    )
+    for number in range(64 - len(made) - 1):
+        numbers.append("close")
+        operation = OPERATIONS[heavy[number % len(heavy)]]
+        period = {p.name: 200 if p.name == "period" else 0 for p in operation.parameters}.get("period")
+        hourly = number % 5 == 4
+        if hourly:
+            made.append({"id": f"n{len(made)}", "op": "sma", "in": ["close"], "params": {"period": 50}, "timeframe": "1h"})
+        else:
+            add(operation, **({"period": period if operation.name != "rsi" else 100} if period else {}))
+    made.append({"id": "enter", "op": "any", "in": answers[-8:], "params": {}})
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1m", "nodes": made}
+    return parse_document(raw | {"entry": {"when": "enter"}, "exit": {"when": answers[-9]}})
+
+
+def live(frame):
+    """One candle after the other through 64 nodes, as a bot does: the time of one, and what the state takes."""
+    strategy = wide()
+    rows = list(zip(*(frame[name].tolist() for name in COLUMNS), strict=True))
+    warm_up = 15_000  # the slowest node is an average of 50 hours; at the end every one has what it keeps
+    tracemalloc.start()
+    stepper = Stepper(strategy)
+    for row in rows[:warm_up]:
+        stepper.step(*row)
+    state = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    times = []
+    for row in rows[warm_up : warm_up + 2000]:
+        started = time.perf_counter()
+        stepper.step(*row)
+        times.append(time.perf_counter() - started)
+    times.sort()
+    found = {"median_us": 1e6 * times[1000], "p99_us": 1e6 * times[1980], "state_mib": state / 2**20}
+    return found | {"nodes": len(strategy.nodes)}
 
 
 def optimise(frame, seed):

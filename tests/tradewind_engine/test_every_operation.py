@@ -10,6 +10,7 @@ from documents import random_candles, random_document, random_parameters
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of
 from tradewind_api.operations import OPERATIONS
+from tradewind_engine.backtest.kernel import COMPILED
 from tradewind_engine.operations import VECTOR
 from tradewind_engine.strategy.decide import decide
 from tradewind_engine.strategy.evaluate import evaluate
@@ -80,7 +81,7 @@ def test_a_shipped_strategy_decides_alike_in_the_bot(name):
 def check(document, seed):
     lookback = lookback_of(document)
     history = random_candles(seed, lookback + 300)
-    signals = evaluate(document, history)
+    signals = evaluate(document, history, COMPILED)
     for last in random.Random(seed).sample(range(lookback, len(history)), 40):
         window = history[last + 1 - lookback : last + 1]
         for holding, series, action in ((False, signals.entry, "Enter"), (True, signals.exit, "Exit")):

@@ -91,9 +91,13 @@ def run_backtest(
 
 
 def check_history(document: StrategyDocument, candles: Mapping[str, Candles], timeframe: str) -> None:
-    """Raise CandleError where a symbol has fewer candles than one decision needs, or there is none."""
+    """Raise CandleError where a symbol has fewer candles than one decision needs, none, or other ones than nodes count on."""
     if not candles:
         raise CandleError("a backtest needs candles of at least one symbol")
+    if timeframe != document.timeframe and any(node.timeframe for node in document.nodes):
+        raise CandleError(
+            f"the strategy has nodes of longer timeframes: it needs {document.timeframe} candles, not {timeframe}"
+        )
     lookback = lookback_of(document)
     for symbol, history in candles.items():
         if len(history) < lookback:

@@ -1,4 +1,6 @@
-"""Gates by time, from the open times of candles in UTC milliseconds, shape (n,)."""
+"""Gates by time, from the open times of candles in UTC milliseconds, shape (n,); `..._step` is the same for one candle."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,3 +23,23 @@ def weekday(ts: Integers, first: int, last: int) -> Booleans:
     if first <= last:
         return np.asarray((day >= first) & (day <= last), dtype=np.bool_)
     return np.asarray((day >= first) | (day <= last), dtype=np.bool_)
+
+
+def time_of_day_step(start: int, end: int) -> Callable[[int], bool]:
+    """Return `time_of_day` for one candle."""
+
+    def step(ts: int) -> bool:
+        minute = ts // MINUTE_MS % DAY_MINUTES
+        return start <= minute < end if start < end else minute >= start or minute < end
+
+    return step
+
+
+def weekday_step(first: int, last: int) -> Callable[[int], bool]:
+    """Return `weekday` for one candle."""
+
+    def step(ts: int) -> bool:
+        day = (ts // (MINUTE_MS * DAY_MINUTES) + 3) % DAYS + 1
+        return first <= day <= last if first <= last else day >= first or day <= last
+
+    return step

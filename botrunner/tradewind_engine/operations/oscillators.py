@@ -1,11 +1,15 @@
-"""Arithmetic of oscillators."""
+"""Arithmetic of oscillators: over whole series, and `..._step` one candle at a time."""
+
+from collections.abc import Callable
+from math import isnan
 
 import numpy as np
 
 from tradewind_engine.candles import Floats
-from tradewind_engine.operations.averages import ema, sma
-from tradewind_engine.operations.bands import highest, lowest
-from tradewind_engine.operations.recursions import PLAIN, Recursions, after_warm_up
+from tradewind_engine.operations.averages import ema, ema_step, sma, sma_step
+from tradewind_engine.operations.bands import highest, highest_step, lowest, lowest_step
+from tradewind_engine.operations.recursions import NAN, PLAIN, Follow, Recursions, follow_strength
+from tradewind_engine.operations.rolling import Before, RollingSum, Window
 from tradewind_engine.operations.windows import rolling_sum
 
 
@@ -15,7 +19,12 @@ def rsi(values: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
     The first value, after `period` changes, is from simple means of gains and losses; later ones weigh the newest change
     with 1 / period. Without a loss in memory it is 100.
     """
-    return after_warm_up(values, recursions.strength, period)
+    return recursions.strength(values, period)
+
+
+def rsi_step(period: int) -> Follow:
+    """Return `rsi` one value at a time."""
+    return follow_strength(period)
 
 
 def macd(values: Floats, fast: int, slow: int, signal: int, recursions: Recursions = PLAIN) -> tuple[Floats, Floats, Floats]:
@@ -23,6 +32,18 @@ def macd(values: Floats, fast: int, slow: int, signal: int, recursions: Recursio
     line = ema(values, fast, recursions) - ema(values, slow, recursions)
     average = ema(line, signal, recursions)
     return line, average, line - average
+
+
+def macd_step(fast: int, slow: int, signal: int) -> Callable[[float], tuple[float, float, float]]:
+    """Return `macd` one value at a time."""
+    quick, calm, averaged = ema_step(fast), ema_step(slow), ema_step(signal)
+
+    def step(value: float) -> tuple[float, float, float]:
+        line = quick(value) - calm(value)
+        average = averaged(line)
+        return line, average, line - average
+
+    return step
 
 
 def rate_of_change(values: Floats, period: int) -> Floats:
@@ -35,11 +56,28 @@ def rate_of_change(values: Floats, period: int) -> Floats:
     return result
 
 
+def rate_of_change_step(period: int) -> Follow:
+    """Return `rate_of_change` one value at a time."""
+    before = Before(period)
+
+    def step(value: float) -> float:
+        old = before(value)
+        return (value - old) / old * 100.0 if old else NAN
+
+    return step
+
+
 def momentum(values: Floats, period: int) -> Floats:
     """Return the difference to `period` values ago, shape (n,)."""
     result = np.full(values.size, np.nan)
     result[period:] = values[period:] - values[:-period]
     return result
+
+
+def momentum_step(period: int) -> Follow:
+    """Return `momentum` one value at a time."""
+    before = Before(period)
+    return lambda value: value - before(value)
 
 
 def stochastic(high: Floats, low: Floats, close: Floats, period: int, smooth: int, signal: int) -> tuple[Floats, Floats]:
@@ -49,6 +87,18 @@ def stochastic(high: Floats, low: Floats, close: Floats, period: int, smooth: in
         place = np.where(top > bottom, (close - bottom) / (top - bottom) * 100.0, np.nan)
     k = sma(place, smooth)
     return k, sma(k, signal)
+
+
+def stochastic_step(period: int, smooth: int, signal: int) -> Callable[[float, float, float], tuple[float, float]]:
+    """Return `stochastic` one candle at a time."""
+    lower, upper, smoothed, averaged = lowest_step(period), highest_step(period), sma_step(smooth), sma_step(signal)
+
+    def step(high: float, low: float, close: float) -> tuple[float, float]:
+        bottom, top = lower(low), upper(high)
+        k = smoothed((close - bottom) / (top - bottom) * 100.0 if top > bottom else NAN)
+        return k, averaged(k)
+
+    return step
 
 
 def cci(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
@@ -68,8 +118,34 @@ def cci(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
     return result
 
 
+def cci_step(period: int) -> Callable[[float, float, float], float]:
+    """Return `cci` one candle at a time."""
+    average, window = sma_step(period), Window(period)
+
+    def step(high: float, low: float, close: float) -> float:
+        typical = (high + low + close) / 3.0
+        mean = average(typical)
+        total = float(np.add.accumulate(np.abs(window(typical) - mean))[-1])  # added in order of time
+        return (typical - mean) / (0.015 * total / period) if total > 0 else NAN
+
+    return step
+
+
 def obv(close: Floats, volume: Floats, period: int) -> Floats:
     """Return the volume of rising less that of falling candles over the last `period` changes, shape (n,)."""
     signed = np.full(close.size, np.nan)
     signed[1:] = np.sign(np.diff(close)) * volume[1:]
     return rolling_sum(signed, period)
+
+
+def obv_step(period: int) -> Callable[[float, float], float]:
+    """Return `obv` one candle at a time."""
+    before, total = NAN, RollingSum(period)
+
+    def step(close: float, volume: float) -> float:
+        nonlocal before
+        change, before = close - before, close
+        sign = NAN if isnan(change) else (change > 0) - (change < 0)
+        return total(sign * volume)
+
+    return step

@@ -16,7 +16,7 @@ import numpy as np
 
 from tradewind_api.document.model import Node, StrategyDocument
 from tradewind_api.document.resolve import with_parameters
-from tradewind_api.document.validation import base_of, evaluation_order
+from tradewind_api.document.validation import base_of, evaluation_order, timeframe_of
 from tradewind_api.operations import PRICES
 from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history, merge_curves
@@ -24,12 +24,13 @@ from tradewind_engine.backtest.simulate import NO_TRADES, NOTHING, RULE_OF, Cost
 from tradewind_engine.candles import Candles, Floats
 from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point, Space
-from tradewind_engine.strategy.evaluate import BoundNode, bind, prices_of
+from tradewind_engine.strategy.evaluate import BoundNode, bind
+from tradewind_engine.strategy.layers import Grid, Layers
 
 TILE_BYTES = 16 << 20
 Progress = Callable[[int, int], None]
 Key = tuple[Any, ...]
-Series = dict[str, Any]
+Found = dict[Key, tuple[Any, ...]]  # the outputs of a shared node
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Sweep:
         check_history(with_parameters(document, largest), candles, settings.timeframe)
         self.document, self.space, self.settings = document, space, settings
         self._histories = list(candles.values())
+        self._grids = [Grid(document, history) for history in self._histories]
         self._count = sum(map(len, self._histories))
         self._rules = rules_of(document, settings.capital / len(candles), settings.costs)
         self._tunes_rules = not RULE_OF.keys().isdisjoint(space.addresses)
@@ -82,7 +84,7 @@ class Sweep:
             for tile in self._tiles(points):
                 known = self._shared_series([points[index] for index in tile], pool)
 
-                def work(rows: list[int], known: list[dict[Key, Any]] = known) -> None:
+                def work(rows: list[int], known: list[Found] = known) -> None:
                     for row in rows:
                         self._score_one(points[row], row, known, scores)
 
@@ -112,39 +114,42 @@ class Sweep:
         if tile:
             yield tile
 
-    def _shared_series(self, points: Sequence[Point], pool: ThreadPoolExecutor) -> list[dict[Key, Any]]:
+    def _shared_series(self, points: Sequence[Point], pool: ThreadPoolExecutor) -> list[Found]:
         """Return, a symbol each, the outputs of the shared nodes by key."""
-        known: list[dict[Key, Any]] = [{} for _ in self._histories]
+        known: list[Found] = [{} for _ in self._histories]
         for node in self._shared:
             wanted = {self._key(node, point): point for point in points}
 
             def work(item: tuple[Key, Point], node: Node = node) -> None:
                 key, point = item
-                for found, history in zip(known, self._histories, strict=True):
-                    series = prices_of(history)
+                for found, grid in zip(known, self._grids, strict=True):
+                    layers = Layers(grid)
                     for base in {base_of(reference) for reference in node.inputs} - set(PRICES):
-                        self._add(self._nodes[base], point, found, series)
-                    found[key] = self._bind(node, point).outputs(history, series)
+                        self._add(self._nodes[base], point, found, layers)
+                    found[key] = self._bind(node, point).outputs(layers)
+                    if timeframe_of(node, self.document) != grid.own:  # seen as often as there are points, so once for all
+                        seen = [grid.aligned(values, timeframe_of(node, self.document), grid.own) for values in found[key]]
+                        found[*key, grid.own] = tuple(seen)
 
             list(pool.map(work, wanted.items()))
         return known
 
-    def _score_one(self, point: Point, row: int, known: list[dict[Key, Any]], scores: Scores) -> None:
+    def _score_one(self, point: Point, row: int, known: list[Found], scores: Scores) -> None:
         rules = with_values(self._rules, self.space.parameters(point)) if self._tunes_rules else self._rules
         document, curves = self.document, []
         closed = won = in_market = 0
         turnover = 0.0
         for number, (history, found) in enumerate(zip(self._histories, known, strict=True)):
-            series = prices_of(history)
+            layers = Layers(self._grids[number])
             for node in self._shared:
-                self._add(node, point, found, series)
+                self._add(node, point, found, layers)
             for node in self._own:
-                bound = self._bind(node, point)
-                series.update(zip(bound.names, bound.outputs(history, series), strict=True))
+                self._bind(node, point).add_to(layers)
             equity = self._buffer(number, len(history))
-            exit_ = series[document.exit.when] if document.exit else np.zeros(len(history), dtype=np.bool_)
-            measure = series[document.entry.size.measure] if document.entry.size.measure else NOTHING
-            totals = simulate(history, series[document.entry.when], exit_, measure, rules, equity=equity, trades=NO_TRADES)
+            exit_ = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
+            measure = layers.own(document.entry.size.measure) if document.entry.size.measure else NOTHING
+            entry = layers.own(document.entry.when)
+            totals = simulate(history, entry, exit_, measure, rules, equity=equity, trades=NO_TRADES)
             curves.append((history.ts, equity))
             closed, won, in_market = closed + totals.closed, won + totals.won, in_market + totals.in_market
             turnover += totals.turnover
@@ -170,11 +175,16 @@ class Sweep:
         key = (node.id, *own.values())
         if key not in self._bound:
             tuned = node.model_copy(update={"params": {**node.params, **own}})
-            self._bound[key] = bind(tuned, kernel.COMPILED)
+            self._bound[key] = bind(tuned, self.document, kernel.COMPILED)
         return self._bound[key]
 
-    def _add(self, node: Node, point: Point, found: Mapping[Key, Any], series: Series) -> None:
-        series.update(zip(self._bind(node, point).names, found[self._key(node, point)], strict=True))
+    def _add(self, node: Node, point: Point, found: Mapping[Key, Any], layers: Layers) -> None:
+        bound, key, own = self._bind(node, point), self._key(node, point), layers.grid.own
+        for name, values in zip(bound.names, found[key], strict=True):
+            layers.put(name, bound.timeframe, values)
+        if bound.timeframe != own:
+            for name, values in zip(bound.names, found.get((*key, own), ()), strict=False):
+                layers.show(name, own, values)
 
     def _buffer(self, number: int, size: int) -> Floats:
         """Return this thread's buffer for the equity of symbol `number`."""

@@ -1,4 +1,5 @@
-"""A strategy document evaluated over candles.
+"""A strategy document over candles.
 
-- evaluate: every node as a series    - decide: what to do at the close of the newest candle
+- evaluate: every node as a series        - layers: timeframes longer than the document's
+- stepper: the same candle by candle      - decide: what to do at the close of the newest candle of a window
 """

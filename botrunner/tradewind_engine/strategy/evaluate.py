@@ -1,4 +1,4 @@
-"""Every node of a document as a series over candles. The one place where documents meet arithmetic."""
+"""Every node of a document as a series over candles. The one place where documents meet arithmetic over series."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from tradewind_api.document.model import Node, StrategyDocument
-from tradewind_api.document.validation import evaluation_order, parameters_of
+from tradewind_api.document.validation import evaluation_order, parameters_of, timeframe_of
 from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_api.operations.declaration import Operation
 from tradewind_engine.candles import Booleans, Candles
 from tradewind_engine.operations import RECURSIVE, VECTOR
 from tradewind_engine.operations.recursions import PLAIN, Recursions
+from tradewind_engine.strategy.layers import Grid, Layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,13 @@ class BoundNode:
     names: tuple[str, ...]
     inputs: tuple[str, ...]
     operation: Operation
+    timeframe: str
     keywords: dict[str, Any]
 
-    def outputs(self, candles: Candles, series: dict[str, Any]) -> tuple[Any, ...]:
-        """Return one array (n,) a name, from `series` that hold the inputs."""
-        operation, keywords = self.operation, self.keywords
-        inputs = [series[reference] for reference in self.inputs]
+    def outputs(self, layers: Layers) -> tuple[Any, ...]:
+        """Return one array a name, over the candles of the node's timeframe, from `layers` that hold the inputs."""
+        operation, keywords, candles = self.operation, self.keywords, layers.grid.candles[self.timeframe]
+        inputs = [layers.at(reference, self.timeframe) for reference in self.inputs]
         if operation.clock:
             inputs.insert(0, candles.ts)
         if operation.optional_inputs and len(inputs) < len(operation.inputs):
@@ -44,33 +46,43 @@ class BoundNode:
         result = VECTOR[operation.name](*inputs, **keywords)
         return tuple(result) if operation.outputs else (result,)
 
+    def add_to(self, layers: Layers) -> None:
+        """Compute the node and keep its series."""
+        for name, values in zip(self.names, self.outputs(layers), strict=True):
+            layers.put(name, self.timeframe, values)
 
-def bind(node: Node, recursions: Recursions = PLAIN) -> BoundNode:
-    """Return a node of a valid document, bound; `recursions` says how loops are run."""
+
+def keywords_of(node: Node) -> dict[str, Any]:
+    """Return the parameters of a node as its arithmetic takes them: counts of candles as integers."""
     operation = OPERATIONS[node.op]
     whole = {p.name for p in operation.parameters if p.integer}
-    keywords: dict[str, Any] = {
-        name: int(value) if name in whole else value for name, value in parameters_of(node, operation).items()
-    }
+    return {name: int(value) if name in whole else value for name, value in parameters_of(node, operation).items()}
+
+
+def names_of(node: Node) -> tuple[str, ...]:
+    """Return the references to a node's outputs."""
+    return tuple(f"{node.id}.{output}" for output in OPERATIONS[node.op].outputs) or (node.id,)
+
+
+def bind(node: Node, document: StrategyDocument, recursions: Recursions = PLAIN) -> BoundNode:
+    """Return a node of a valid document, bound; `recursions` says how loops are run."""
+    keywords = keywords_of(node)
     if node.op in RECURSIVE:
         keywords["recursions"] = recursions
-    names = tuple(f"{node.id}.{output}" for output in operation.outputs) or (node.id,)
-    return BoundNode(names, tuple(node.inputs), operation, keywords)
-
-
-def prices_of(candles: Candles) -> dict[str, Any]:
-    """Return the series that every document may refer to."""
-    return {name: getattr(candles, name) for name in PRICES}
+    return BoundNode(names_of(node), tuple(node.inputs), OPERATIONS[node.op], timeframe_of(node, document), keywords)
 
 
 def evaluate(document: StrategyDocument, candles: Candles, recursions: Recursions = PLAIN) -> Signals:
-    """Return the signals of a valid document over `candles`, closed ones only; `recursions` says how loops are run.
+    """Return the signals of a valid document over closed candles of its timeframe; `recursions` says how loops are run.
 
-    A value at index i depends on candles up to i alone: every operation is causal.
+    A value at index i depends on candles up to i alone: every operation is causal, and of a longer timeframe only candles
+    that have closed are seen.
     """
-    series = prices_of(candles)
+    layers = Layers(Grid(document, candles))
+    names = list(PRICES)
     for node in evaluation_order(document):
-        bound = bind(node, recursions)
-        series.update(zip(bound.names, bound.outputs(candles, series), strict=True))
-    never = np.zeros(len(candles), dtype=np.bool_)
-    return Signals(series[document.entry.when], series[document.exit.when] if document.exit else never, series)
+        bound = bind(node, document, recursions)
+        bound.add_to(layers)
+        names += bound.names
+    leave = layers.own(document.exit.when) if document.exit else np.zeros(len(candles), dtype=np.bool_)
+    return Signals(layers.own(document.entry.when), leave, {name: layers.own(name) for name in names})

@@ -64,6 +64,7 @@ def strategy_digest(document: StrategyDocument) -> str:
             "version": OPERATIONS[node.op].version,
             "in": node.inputs,
             "params": parameters_of(node, OPERATIONS[node.op]),
+            **({"timeframe": node.timeframe} if node.timeframe not in {None, document.timeframe} else {}),
         }
         for node in sorted(document.nodes, key=lambda node: node.id)
     ]

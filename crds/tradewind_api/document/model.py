@@ -13,8 +13,23 @@ from tradewind_api.contract import Contract
 
 SCHEMA: Literal["tradewind.strategy/v1"] = "tradewind.strategy/v1"
 MAX_NODES, MAX_INPUTS, MAX_BYTES = 64, 8, 8192
-MAX_LOOKBACK = 5000
-TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+MAX_LOOKBACK = 5000  # candles of each timeframe named
+MAX_HISTORY = 50_000  # candles of the document's own timeframe that the longer ones are made of
+TIMEFRAME_MS = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "6h": 21_600_000,
+    "8h": 28_800_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+}
+TIMEFRAMES = tuple(TIMEFRAME_MS)
 NODE_ID = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
 
@@ -39,12 +54,17 @@ class _Part(Contract):
 
 
 class Node(_Part):
-    """One operation. `inputs` (in the document: `in`) are references: a price, a node, or `node.output`."""
+    """One operation. `inputs` (in the document: `in`) are references: a price, a node, or `node.output`.
+
+    With a `timeframe`, a whole multiple of the document's, it works on whole candles of that one; whoever refers to it sees the
+    value of the last one that has closed.
+    """
 
     id: NodeId
     op: str = Field(min_length=1, max_length=31)
     inputs: list[Reference] = Field(default=[], alias="in", max_length=MAX_INPUTS)
     params: dict[str, Number] = Field(default={}, max_length=8)
+    timeframe: Timeframe | None = None
 
 
 class Size(_Part):

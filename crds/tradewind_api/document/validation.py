@@ -5,6 +5,7 @@ Total: any JSON value in, a document or a list of faults out, never another exce
 
 import difflib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tradewind_api.document.errors import DocumentError, InvalidDocumentError
-from tradewind_api.document.model import MAX_BYTES, MAX_LOOKBACK, Node, StrategyDocument
+from tradewind_api.document.model import MAX_BYTES, MAX_HISTORY, MAX_LOOKBACK, TIMEFRAME_MS, Node, StrategyDocument
 from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_api.operations.declaration import Operation, SeriesType
 
@@ -46,6 +47,7 @@ def check_document(document: StrategyDocument) -> list[DocumentError]:
     nodes = {node.id: node for node in document.nodes}
     for node in document.nodes:
         errors.extend(_node_errors(node, nodes))
+        errors.extend(_timeframe_errors(node, nodes, document))
     for field, reference, wanted in _sinks(document):
         errors.extend(_reference_errors("", field, reference, nodes, wanted=wanted))
     errors.extend(_size_errors(document))
@@ -77,13 +79,48 @@ def parameters_of(node: Node, operation: Operation) -> dict[str, float]:
 
 
 def lookback_of(document: StrategyDocument) -> int:
-    """Return how many closed candles one decision needs, the newest included; for a valid document."""
-    needed: dict[str, int] = dict.fromkeys(PRICES, 1)
+    """Return how many closed candles of its timeframe one decision needs, the newest included; for a valid document."""
+    return math.ceil(max(_spans(document).values()) / TIMEFRAME_MS[document.timeframe])
+
+
+def candles_needed(document: StrategyDocument) -> dict[str, int]:
+    """Return how many candles of each timeframe one decision reads, for a valid document."""
+    return {timeframe: math.ceil(span / TIMEFRAME_MS[timeframe]) for timeframe, span in _spans(document).items()}
+
+
+def timeframe_of(node: Node, document: StrategyDocument) -> str:
+    """Return the timeframe that a node works on."""
+    return node.timeframe or document.timeframe
+
+
+def _spans(document: StrategyDocument) -> dict[str, int]:
+    """Return for each timeframe how far before a decision the first of its candles that is read may open, in ms."""
+    lengths = dict.fromkeys(PRICES, TIMEFRAME_MS[document.timeframe])
+    reach: dict[str, dict[str, int]] = {}
+
+    def seen(reference: str, *, by: int, candles: int) -> dict[str, int]:
+        base = base_of(reference)
+        # the last longer candle that had closed may have done so almost its length before
+        more = (candles - 1) * by + lengths[base] - by
+        return {timeframe: more + span for timeframe, span in reach[base].items()}
+
     for node in evaluation_order(document):
-        operation = OPERATIONS[node.op]
-        own = operation.lookback(parameters_of(node, operation))
-        needed[node.id] = own - 1 + max((needed[base_of(reference)] for reference in node.inputs), default=1)
-    return max(needed[base_of(reference)] for _, reference, _ in _sinks(document))
+        timeframe, operation = timeframe_of(node, document), OPERATIONS[node.op]
+        length, own = TIMEFRAME_MS[timeframe], operation.lookback(parameters_of(node, operation))
+        lengths[node.id], reach[node.id] = length, {timeframe: own * length}
+        for reference in node.inputs:
+            if base_of(reference) not in PRICES:
+                _widen(reach[node.id], seen(reference, by=length, candles=own))
+    found: dict[str, int] = {}
+    for _, reference, _ in _sinks(document):
+        by = TIMEFRAME_MS[document.timeframe]
+        _widen(found, {document.timeframe: by} if base_of(reference) in PRICES else seen(reference, by=by, candles=1))
+    return found
+
+
+def _widen(spans: dict[str, int], others: Mapping[str, int]) -> None:
+    for timeframe, span in others.items():
+        spans[timeframe] = max(span, spans.get(timeframe, 0))
 
 
 def _sinks(document: StrategyDocument) -> list[tuple[str, str, SeriesType]]:
@@ -150,6 +187,21 @@ def _node_errors(node: Node, nodes: Mapping[str, Node]) -> Iterable[DocumentErro
         yield from _reference_errors(node.id, f"in.{index}", reference, nodes, wanted=wanted_type)
 
 
+def _timeframe_errors(node: Node, nodes: Mapping[str, Node], document: StrategyDocument) -> Iterable[DocumentError]:
+    own = timeframe_of(node, document)
+    if TIMEFRAME_MS[own] % TIMEFRAME_MS[document.timeframe]:
+        message = f"{own} is no whole multiple of the document's {document.timeframe}"
+        yield DocumentError(node.id, "timeframe", "UnfitTimeframe", message)
+    for index, reference in enumerate(node.inputs):
+        other = nodes.get(base_of(reference))
+        theirs = own if other is None else timeframe_of(other, document)
+        if TIMEFRAME_MS[theirs] % TIMEFRAME_MS[own]:
+            message = (
+                f"{reference} works on {theirs}, this node on {own}: a node sees nodes of its own timeframe or whole multiples"
+            )
+            yield DocumentError(node.id, f"in.{index}", "UnfitTimeframe", message)
+
+
 def _parameter_errors(node: Node, operation: Operation) -> Iterable[DocumentError]:
     names = [parameter.name for parameter in operation.parameters]
     for name, value in node.params.items():
@@ -198,11 +250,20 @@ def _graph_errors(document: StrategyDocument) -> list[DocumentError]:
     except CycleError as exc:
         circle = " -> ".join(exc.args[1])
         return [DocumentError(exc.args[1][0], "in", "Cycle", f"nodes depend on each other in a circle: {circle}")]
-    lookback = lookback_of(document)
-    if lookback > MAX_LOOKBACK:
-        message = f"one decision needs {lookback} candles, at most {MAX_LOOKBACK} are allowed: shorten the periods"
-        return [DocumentError("", "nodes", "LookbackTooLong", message)]
-    return []
+    errors = []
+    for timeframe, count in candles_needed(document).items():
+        if count > MAX_LOOKBACK:
+            which = "" if timeframe == document.timeframe else f"{timeframe} "
+            message = f"one decision needs {count} {which}candles, at most {MAX_LOOKBACK} are allowed: shorten the periods"
+            errors.append(DocumentError("", "nodes", "LookbackTooLong", message))
+    history = lookback_of(document)
+    if not errors and history > MAX_HISTORY:
+        message = (
+            f"one decision looks {history} {document.timeframe} candles back, at most {MAX_HISTORY} are allowed: "
+            "shorten the periods, or take a longer timeframe for the document"
+        )
+        errors.append(DocumentError("", "nodes", "LookbackTooLong", message))
+    return errors
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

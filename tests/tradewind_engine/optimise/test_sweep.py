@@ -8,6 +8,7 @@ from markets import market
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.ranges import default_ranges
 from tradewind_api.document.resolve import template, with_parameters
+from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import CandleError
 from tradewind_engine.optimise.space import make_space
@@ -37,6 +38,27 @@ def test_each_score_is_that_of_the_back_test(name):
         for column, figure in (("total_return", "totalReturn"), ("drawdown", "maxDrawdown"), ("trades", "trades"),
                                ("turnover", "turnover"), ("time_in_market", "timeInMarket")):  # fmt: skip
             assert getattr(scores, column)[row] == report.figures[figure], (point, figure)
+
+
+def test_nodes_of_longer_timeframes_are_swept_too():
+    """An average of 4-hour candles, one node tuned there and one at the document's own candles; shared, and used once."""
+    nodes = [
+        {"id": "trend", "op": "ema", "in": ["close"], "params": {"period": 5}, "timeframe": "4h"},
+        {"id": "slope", "op": "rising", "in": ["trend"], "params": {"bars": 2}, "timeframe": "4h"},
+        {"id": "fast", "op": "sma", "in": ["close"], "params": {"period": 3}},
+        {"id": "over", "op": "above", "in": ["fast", "trend"]},
+        {"id": "up", "op": "all", "in": ["over", "slope"]},
+        {"id": "down", "op": "below", "in": ["fast", "trend"]},
+    ]
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1h", "nodes": nodes}
+    document, candles = parse_document(raw | {"entry": {"when": "up"}, "exit": {"when": "down"}}), {"": market(9, 900)}
+    for ranges in ({"trend.period": (3, 9, 3), "fast.period": (2, 4, 2)}, {"trend.period": (3, 9, 2)}):
+        space = make_space(document, ranges)
+        points = every_point(space)
+        scores = Sweep(document, space, candles, SweepSettings("1h", threads=2)).score(points)
+        for row, point in enumerate(points):
+            report = run_backtest(with_parameters(document, space.parameters(point)), candles, timeframe="1h")
+            assert report.figures["totalReturn"] == scores.total_return[row] != 0.0, point
 
 
 def test_several_symbols_are_one_account():
