@@ -5,8 +5,10 @@ Only the API server is stood in for; tests/cluster has the real one.
 # ruff: noqa: ARG002 - the double answers every call of the port, and needs less to do so
 
 import asyncio
+import base64
 import copy
 import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from tradewind_portal.auth.passwords import Passwords
 from tradewind_portal.cluster.live import FIELD_MANAGER
 from tradewind_portal.cluster.port import Kind, Object, PodIdentity
 from tradewind_portal.edge import Edge
+from tradewind_portal.keys.verifying import Secrets, Verifier
 from tradewind_portal.services import Services
 from tradewind_portal.serving import listen, server_for
 from tradewind_portal.settings import Settings
@@ -92,6 +95,12 @@ class MemoryCluster:
     async def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str | None = None) -> bool:
         return self.objects.pop((kind, namespace or "", name), None) is not None
 
+    async def annotate(self, kind: Kind, name: str, namespace: str, annotations: dict[str, str | None], *, uid: str) -> None:
+        item = self.objects[kind, namespace, name]
+        assert item["metadata"]["uid"] == uid
+        merged = {**item["metadata"].get("annotations", {}), **annotations}
+        item["metadata"]["annotations"] = {key: value for key, value in merged.items() if value is not None}
+
     async def review_token(self, token: str, audience: str) -> PodIdentity | None:
         return self.tokens.get(token)
 
@@ -107,6 +116,19 @@ class MemoryCluster:
 
 
 @dataclass
+class ToldVerifier(Verifier):
+    """Answers as the process that asks the exchange would; tests/tradewind_portal/test_verify.py has the process."""
+
+    answer: dict[str, Any] = field(default_factory=lambda: {"canTrade": True, "canWithdraw": False, "warnings": []})
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def ask(self, exchange: ExchangeConfig, key: Secrets) -> dict[str, Any]:
+        return self.answer
+
+
+@dataclass
 class Running:
     """Both applications, served."""
 
@@ -114,6 +136,8 @@ class Running:
     internal: httpx2.AsyncClient
     services: Services
     cluster: MemoryCluster
+    verifier: ToldVerifier
+    folder: Path
 
     async def log_in(self, user: str = "admin", password: str = ADMIN_PASSWORD) -> dict[str, str]:
         """Return the headers of a session."""
@@ -141,16 +165,20 @@ class Running:
 @asynccontextmanager
 async def running_portal(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     """Serve both applications on free ports over a database in `folder`."""
+    kek_file = folder.with_name("kek.json")
+    if not kek_file.exists():
+        kek_file.write_text(json.dumps({"k1": base64.b64encode(b"1" * 32).decode()}))
     chosen = Settings(
         data_dir=folder,
         exchanges=[ExchangeConfig(name="simulated", ccxt_id="binance")],
         jwt_keys={"test": SecretStr(KEY)},
-        **{"login_attempts_per_minute": 10_000, **settings},
+        **{"login_attempts_per_minute": 10_000, "kek_file": kek_file, **settings},
     )
     store = Store(folder)
     store.start()
     cluster = MemoryCluster()
-    services = make_services(chosen, store, cluster, Passwords(memory_mib=1))  # 64 take a quarter of a second
+    verifier = ToldVerifier()
+    services = make_services(chosen, store, cluster, Passwords(memory_mib=1), verifier)  # 64 take a quarter of a second
     await services.auth.ensure_admin("admin", ADMIN_PASSWORD)
     apps = [Edge(public_app(services), before_answer=AuditGate(store)), Edge(internal_app(services))]
     servers = [(server_for(app), listen("127.0.0.1", 0)) for app in apps]
@@ -158,7 +186,7 @@ async def running_portal(folder: Path, **settings: Any) -> AsyncIterator[Running
     urls = [f"http://127.0.0.1:{sock.getsockname()[1]}" for _, sock in servers]
     try:
         async with httpx2.AsyncClient(base_url=urls[0], timeout=30) as public, httpx2.AsyncClient(base_url=urls[1]) as internal:
-            yield Running(public, internal, services, cluster)
+            yield Running(public, internal, services, cluster, verifier, folder)
     finally:
         for server, _ in servers:
             server.should_exit = True

@@ -8,6 +8,11 @@ from pydantic.alias_generators import to_camel
 
 GROUP, VERSION = "tradewind.dev", "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+NOTICE_ANNOTATION = f"{GROUP}/notice"
+"""What the portal tells the operator's conditions of a bot: JSON {reason, message}. For people; nothing decides by it."""
+FORCE_DELETE_ANNOTATION = f"{GROUP}/force-delete"
+"""The way out when a live bot cannot be shut down safely: its value is the reason."""
+SHUTDOWN_FINALIZER = f"{GROUP}/safe-shutdown"
 
 
 class Resource(BaseModel):

@@ -25,6 +25,11 @@ from tradewind_portal.cluster.live import LiveCluster
 from tradewind_portal.cluster.port import Cluster
 from tradewind_portal.edge import Edge
 from tradewind_portal.idempotency import Replays
+from tradewind_portal.keys.envelope import Envelopes, NoOuterKeyError
+from tradewind_portal.keys.service import Keys
+from tradewind_portal.keys.verifying import Verifier
+from tradewind_portal.kill.service import KillSwitches
+from tradewind_portal.leases.service import Leases
 from tradewind_portal.ledger.identity import Identities
 from tradewind_portal.ledger.service import Ledgers
 from tradewind_portal.ratelimits import RateLimits
@@ -42,15 +47,21 @@ LOCK_WAIT_S = 60
 SYNC_WAIT_S = 30
 
 
-def make_services(settings: Settings, store: Store, cluster: Cluster, passwords: Passwords) -> Services:
+def make_services(
+    settings: Settings, store: Store, cluster: Cluster, passwords: Passwords, verifier: Verifier | None = None
+) -> Services:
     """Return the services over an open store and a cluster."""
-    keys = AccessTokens({kid: key.get_secret_value() for kid, key in settings.jwt_keys.items()})
-    ledgers, results = Ledgers(store), Results(store)
+    tokens = AccessTokens({kid: key.get_secret_value() for kid, key in settings.jwt_keys.items()})
+    ledgers, results, kill = Ledgers(store), Results(store), KillSwitches(store)
+    envelopes = Envelopes(settings.kek_file)
+    if settings.kek_file is not None:
+        envelopes.keys()  # a file that is of no use is found out now
+    keys = Keys(store, cluster, settings.exchanges, envelopes, verifier or Verifier())
     return Services(
         settings=settings,
         store=store,
         cluster=cluster,
-        auth=Auth(store, passwords, keys),
+        auth=Auth(store, passwords, tokens),
         tokens=Tokens(store),
         tenants=Tenants(store, cluster, passwords),
         bots=Bots(cluster, settings.exchanges),
@@ -58,6 +69,9 @@ def make_services(settings: Settings, store: Store, cluster: Cluster, passwords:
         candles=CandleLibrary(store, settings.data_dir / "candles", settings),
         identities=Identities(cluster, ledgers, settings.token_audience),
         ledgers=ledgers,
+        keys=keys,
+        kill=kill,
+        leases=Leases(store, cluster, keys, kill),
         results=results,
         rate_limits=RateLimits(),
         replays=Replays(store),
@@ -158,7 +172,7 @@ def main() -> int:
     os.umask(0o077)
     try:
         asyncio.run(run(settings))
-    except (ConfigurationError, FileTakenError, SchemaMismatchError, OSError, ValueError) as exc:
+    except (ConfigurationError, NoOuterKeyError, FileTakenError, SchemaMismatchError, OSError, ValueError) as exc:
         log.error("cannot start", extra={"fields": {"why": str(exc)}})  # noqa: TRY400 - the sentence says it all
         return EXIT_CONFIGURATION
     return 0

@@ -10,6 +10,8 @@ from tradewind_portal.backtests import routes as backtests
 from tradewind_portal.bots import routes as bots
 from tradewind_portal.candles import routes as candles
 from tradewind_portal.health import routes as health
+from tradewind_portal.keys import routes as keys
+from tradewind_portal.kill import routes as kill
 from tradewind_portal.ledger import routes as ledger
 from tradewind_portal.services import Services
 from tradewind_portal.tenants import routes as tenants
@@ -25,7 +27,7 @@ PUBLIC_DESCRIPTION = (
 def public_app(services: Services | None) -> FastAPI:
     """Return the public application; without services it can only describe itself."""
     app = _app("Tradewind", PUBLIC_DESCRIPTION, services, openapi_url="/api/v1/openapi.json")
-    for feature in (auth, tokens, tenants, bots, backtests, candles, audit, health):
+    for feature in (auth, tokens, tenants, bots, keys, kill, backtests, candles, audit, health):
         app.include_router(feature.router, responses=PROBLEM)
     return app
 

@@ -9,6 +9,9 @@ from tradewind_portal.bots.service import Bots
 from tradewind_portal.candles.service import CandleLibrary
 from tradewind_portal.cluster.port import Cluster, Kind
 from tradewind_portal.idempotency import Replays
+from tradewind_portal.keys.service import Keys
+from tradewind_portal.kill.service import KillSwitches
+from tradewind_portal.leases.service import Leases
 from tradewind_portal.ledger.identity import Identities
 from tradewind_portal.ledger.service import Ledgers
 from tradewind_portal.ratelimits import RateLimits
@@ -37,6 +40,9 @@ class Services:
     candles: CandleLibrary
     identities: Identities
     ledgers: Ledgers
+    keys: Keys
+    kill: KillSwitches
+    leases: Leases
     results: Results
     rate_limits: RateLimits
     replays: Replays

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         default={},
         description="JSON {key id: secret of 32 characters or more}; the first signs. Made at each start if absent.",
     )
+    kek_file: Path | None = Field(
+        default=None,
+        description="JSON file {id: base64 of 32 bytes} of the keys that exchange keys are sealed with; the first seals."
+        " Without it no exchange keys are taken.",
+    )
 
     exchanges: list[ExchangeConfig] = Field(default=[], description="JSON list of the exchanges that the platform offers.")
     token_audience: str = Field(default=RUNNER_AUDIENCE, description="Audience of the tokens of bots and backtests.")

@@ -194,10 +194,11 @@ async def test_a_token_is_believed_for_a_minute_only(bot: Bot, monkeypatch: pyte
     """Then it is reviewed again: a deleted pod's token ends."""
     await bot.start()
     bot.portal.cluster.tokens.clear()
-    assert 200 == (await bot.post("start", HELLO)).status_code
+    beat = {"epoch": 1, "trading": True, "unacknowledgedEvents": 0}
+    assert 200 == (await bot.post("lease", beat)).status_code
     later = identity.monotonic() + identity.KEEP_S + 1
     monkeypatch.setattr(identity, "monotonic", lambda: later)
-    assert 401 == (await bot.post("start", HELLO)).status_code
+    assert 401 == (await bot.post("lease", beat)).status_code
 
 
 async def test_a_bot_whose_resource_is_gone_may_still_report(bot: Bot):

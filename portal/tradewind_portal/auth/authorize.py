@@ -15,6 +15,10 @@ class Action(StrEnum):
     BACKTESTS_WRITE = "backtests.write"
     CANDLES_READ = "candles.read"
     CANDLES_WRITE = "candles.write"
+    KEYS_READ = "keys.read"
+    KEYS_WRITE = "keys.write"
+    KILL_READ = "kill.read"
+    KILL_WRITE = "kill.write"
     AUDIT_READ = "audit.read"
     MEMBERS_READ = "members.read"
     MEMBERS_WRITE = "members.write"
@@ -22,8 +26,14 @@ class Action(StrEnum):
     PLATFORM_WRITE = "platform.write"
 
 
-_LOOK = frozenset({Action.BOTS_READ, Action.BACKTESTS_READ, Action.CANDLES_READ})
-_TRADE = _LOOK | {Action.BOTS_WRITE, Action.BACKTESTS_WRITE, Action.CANDLES_WRITE}
+_LOOK = frozenset({Action.BOTS_READ, Action.BACKTESTS_READ, Action.CANDLES_READ, Action.KEYS_READ, Action.KILL_READ})
+_TRADE = _LOOK | {
+    Action.BOTS_WRITE,
+    Action.BACKTESTS_WRITE,
+    Action.CANDLES_WRITE,
+    Action.KEYS_WRITE,
+    Action.KILL_WRITE,
+}
 _OWN = frozenset({Action.AUDIT_READ, Action.MEMBERS_READ, Action.MEMBERS_WRITE})
 _IN_TENANT = {"viewer": _LOOK, "trader": _TRADE, "owner": _TRADE | _OWN}
 _ON_PLATFORM = {
@@ -53,6 +63,8 @@ def authorize(subject: Subject, action: Action, tenant_uid: str | None = None) -
         allowed = _IN_TENANT[tenant_role]
         if subject.platform_role is not None:
             allowed = allowed | {Action.AUDIT_READ, Action.MEMBERS_READ}
+        if subject.platform_role == "admin":
+            allowed = allowed | {Action.KILL_WRITE}  # to stop anybody, and nothing else of a trader's
         role = tenant_role
     if action not in allowed:
         raise Problem(403, "Forbidden", f"{role} may not do {action}")

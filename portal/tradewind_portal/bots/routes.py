@@ -5,29 +5,36 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from tradewind_portal.auth.request import ServicesIn, SubjectIn, TrailIn
-from tradewind_portal.bots.schemas import Bot, BotPatch, BotRequest, ResourceName, metadata_of
+from tradewind_portal.bots.schemas import Bot, BotLease, BotPatch, BotRequest, ResourceName, metadata_of
 from tradewind_portal.cluster.generations import IfMatch, etag
 from tradewind_portal.cluster.port import Object, uid_of
 from tradewind_portal.idempotency import KeyHeader
+from tradewind_portal.leases.notices import notice_of
 from tradewind_portal.ledger.schemas import Decision, EquityPoint, Event, Fill
 from tradewind_portal.paging import CursorText, Limit, decode, encode
 from tradewind_portal.problems import FieldError, Problem
 from tradewind_portal.services import Services
 from tradewind_portal.tenants.request import BotsReader, BotsWriter
+from tradewind_portal.tenants.scope import TenantScope
 from tradewind_portal.wire import Page
 
 router = APIRouter(prefix="/api/v1/bots", tags=["bots"])
 Points = Annotated[int, Query(ge=2, le=5000, description="At most this many points; the last of each bucket stands for it.")]
 
 
-async def _views(services: Services, items: list[Object]) -> list[Bot]:
-    figures = await services.ledgers.figures([uid_of(item) for item in items])
+async def _views(services: Services, tenant: TenantScope, items: list[Object]) -> list[Bot]:
+    uids = [uid_of(item) for item in items]
+    figures, leases = await services.ledgers.figures(uids), await services.leases.of(uids)
+    kill = {uid: await services.kill.for_bot(uid, tenant.uid, leases[uid].key_id if uid in leases else None) for uid in uids}
     return [
         Bot(
             metadata=metadata_of(item),
             spec=item["spec"],
             status=item.get("status", {}),
             ledger=figures.get(uid_of(item)),
+            kill=kill[uid_of(item)],
+            lease=BotLease(epoch=lease.epoch, until_ms=lease.until_ms) if (lease := leases.get(uid_of(item))) else None,
+            notice=notice_of(item),
             runner=services.ledgers.contact(uid_of(item)),
         )
         for item in items
@@ -48,10 +55,12 @@ async def create_bot(
     spec = body.written_spec()
     trail.target, trail.diff = f"bot/{body.metadata.name}", {"spec": spec}
 
+    await services.keys.check_named(tenant, spec)
+
     async def make() -> tuple[Bot, dict[str, str]]:
         item = await services.bots.create(tenant, body.metadata.name, spec)
         headers = {"Location": f"/api/v1/bots/{body.metadata.name}", "ETag": etag(item)}
-        return (await _views(services, [item]))[0], headers
+        return (await _views(services, tenant, [item]))[0], headers
 
     return await services.replays.once(request, subject, key, make)
 
@@ -62,7 +71,7 @@ async def list_bots(services: ServicesIn, tenant: BotsReader, limit: Limit = 50,
     after = decode(cursor, 1)
     items = [item for item in services.bots.list(tenant) if after is None or item["metadata"]["name"] > after[0]]
     more = encode([items[limit - 1]["metadata"]["name"]]) if len(items) > limit else None
-    return Page(items=await _views(services, items[:limit]), next=more)
+    return Page(items=await _views(services, tenant, items[:limit]), next=more)
 
 
 @router.get("/{name}")
@@ -70,7 +79,7 @@ async def get_bot(name: ResourceName, response: Response, services: ServicesIn, 
     """Show one bot; the ETag is for changing it."""
     item = await services.bots.get(tenant, name)
     response.headers["ETag"] = etag(item)
-    return (await _views(services, [item]))[0]
+    return (await _views(services, tenant, [item]))[0]
 
 
 @router.put("/{name}")
@@ -89,9 +98,10 @@ async def replace_bot(
         raise Problem(422, "Invalid", error.detail, errors=[error])
     spec = body.written_spec()
     trail.target, trail.diff = f"bot/{name}", {"spec": spec}
+    await services.keys.check_named(tenant, spec)
     item = await services.bots.replace(tenant, name, spec, if_match)
     response.headers["ETag"] = etag(item)
-    return (await _views(services, [item]))[0]
+    return (await _views(services, tenant, [item]))[0]
 
 
 @router.patch("/{name}")
@@ -108,7 +118,7 @@ async def patch_bot(
     trail.target, trail.diff = f"bot/{name}", {"spec": body.spec}
     item = await services.bots.patch(tenant, name, body.spec, if_match)
     response.headers["ETag"] = etag(item)
-    return (await _views(services, [item]))[0]
+    return (await _views(services, tenant, [item]))[0]
 
 
 @router.delete("/{name}", status_code=204)

@@ -8,6 +8,7 @@ from pydantic import Field
 from tradewind_api.bot import TradingBotSpec
 from tradewind_api.contract import Contract
 from tradewind_api.ledger import LedgerState, Milliseconds
+from tradewind_api.runner import KillScope
 from tradewind_portal.cluster.port import Object
 
 NAME_PATTERN = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -57,6 +58,20 @@ class RunnerContact(Contract):
     unacknowledged_events: int
 
 
+class BotLease(Contract):
+    """A live bot's right to trade with its exchange key. After `until_ms` without a heartbeat it only reduces."""
+
+    epoch: int
+    until_ms: Milliseconds
+
+
+class Notice(Contract):
+    """Why a bot does not trade though its pod runs, or why its pod was not let start."""
+
+    reason: str
+    message: str
+
+
 class LedgerFigures(LedgerState):
     """What follows from the ledger, and how far it goes."""
 
@@ -72,6 +87,9 @@ class Bot(Contract):
     spec: dict[str, Any]
     status: dict[str, Any] = {}
     ledger: LedgerFigures | None = Field(default=None, description="Null until its pod has started once.")
+    kill: list[KillScope] = Field(default=[], description="Scopes of the kill switches that are on for it.")
+    lease: BotLease | None = Field(default=None, description="Of a live bot that has started.")
+    notice: Notice | None = Field(default=None, description="Why it does not trade, if something holds it back.")
     runner: RunnerContact | None = Field(default=None, description="Null while no pod was heard of since the portal started.")
 
 

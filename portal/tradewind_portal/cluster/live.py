@@ -115,6 +115,14 @@ class LiveCluster:
             raise problem_from(exc, _named(kind, name)) from exc
         return True
 
+    async def annotate(self, kind: Kind, name: str, namespace: str, annotations: dict[str, str | None], *, uid: str) -> None:
+        """Set annotations of the very object `uid`; None takes one away."""
+        body = {"metadata": {"uid": uid, "annotations": annotations}}
+        try:
+            await self._client.merge(path_of(kind), name, body, namespace)
+        except KubeError as exc:
+            raise problem_from(exc, _named(kind, name)) from exc
+
     async def review_token(self, token: str, audience: str) -> PodIdentity | None:
         """Return whose the token is, None if it is not valid for `audience` or not bound to a pod."""
         body = {

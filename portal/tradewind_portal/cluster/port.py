@@ -59,6 +59,9 @@ class Cluster(Protocol):
     async def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str | None = None) -> bool:
         """Delete an object; return False if there was none."""
 
+    async def annotate(self, kind: Kind, name: str, namespace: str, annotations: dict[str, str | None], *, uid: str) -> None:
+        """Set annotations of the very object `uid`; None takes one away."""
+
     async def review_token(self, token: str, audience: str) -> PodIdentity | None:
         """Return whose the token is, None if it is not valid for `audience` or not bound to a pod."""
 

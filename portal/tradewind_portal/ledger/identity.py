@@ -43,12 +43,16 @@ class Identities:
         self._audience = audience
         self._known: dict[bytes, tuple[float, Worker]] = {}
 
-    async def worker(self, token: str) -> Worker:
-        """Return whose token it is. Raises Problem 401 for no valid token, 403 for a pod that is not one of ours."""
+    async def worker(self, token: str, *, anew: bool = False) -> Worker:
+        """Return whose token it is; `anew` asks the API server whatever is known.
+
+        Raises:
+            Problem: 401 for no valid token, 403 for a pod that is not one of ours.
+        """
         digest = hashlib.sha256(token.encode()).digest()
         now = monotonic()
         known = self._known.get(digest)
-        if known is not None and known[0] > now:
+        if known is not None and known[0] > now and not anew:
             return known[1]
         for stale in [key for key, (until, _) in self._known.items() if until <= now]:
             del self._known[stale]

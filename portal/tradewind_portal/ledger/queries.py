@@ -108,6 +108,12 @@ def page_of_events(
     )
 
 
+def newest_halt(cursor: Cursor, bot_uid: str) -> str | None:
+    """Return the sentence of a bot's last halt."""
+    rows = page_of_events(cursor, bot_uid, types=["Halted"], before=None, limit=1)
+    return str(orjson.loads(rows[0]["data"])["message"]) if rows else None
+
+
 def equity_curve(cursor: Cursor, bot_uid: str, points: int) -> list[Row]:
     """Return at most `points` equity points, oldest first: the last one of each of equal stretches of time."""
     return all_rows(

@@ -21,7 +21,7 @@ from tradewind_api.runner import (
     StartAnswer,
     StartRequest,
 )
-from tradewind_portal.auth.request import ServicesIn
+from tradewind_portal.auth.request import ServicesIn, TrailIn
 from tradewind_portal.candles.schemas import ExchangeParameter, SymbolParameter, TimeframeParameter
 from tradewind_portal.ledger.identity import Worker
 from tradewind_portal.problems import FieldError, Problem, pointer
@@ -36,7 +36,8 @@ async def worker_of(request: Request, services: ServicesIn) -> Worker:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem(401, "Unauthenticated", "send the pod's projected token", headers={"WWW-Authenticate": "Bearer"})
-    worker = await services.identities.worker(token.strip())
+    # Whoever starts may be given an exchange key: what was believed a minute ago is not enough.
+    worker = await services.identities.worker(token.strip(), anew=request.url.path.endswith("/start"))
     request.state.actor = f"{worker.kind}/{worker.namespace}/{worker.name}"
     return worker
 
@@ -61,31 +62,47 @@ BacktestPod = Annotated[Worker, Depends(_backtest)]
 
 
 @router.post("/start")
-async def start(body: StartRequest, services: ServicesIn, pod: BotPod) -> StartAnswer:
-    """Begin an epoch. Every other pod of this bot is fenced from now on."""
-    epoch, state = await services.ledgers.start(pod.owner())
+async def start(body: StartRequest, services: ServicesIn, pod: BotPod, trail: TrailIn) -> StartAnswer:
+    """Begin an epoch. Every other pod of this bot is fenced from now on. A live bot gets its exchange key and a lease."""
+    begun = await services.leases.start(pod, trail)
     fields = {
         "bot": f"{pod.namespace}/{pod.name}",
-        "epoch": epoch,
+        "epoch": begun.epoch,
+        "live": begun.credential is not None,
         "runner": body.runner_version,
         "generation": body.generation,
     }
     log.info("a bot started", extra={"fields": fields})
-    return StartAnswer(epoch=epoch, lease_seconds=LEASE_SECONDS, state=state)
+    return StartAnswer(
+        epoch=begun.epoch, lease_seconds=LEASE_SECONDS, state=begun.state, kill=begun.kill, credential=begun.credential
+    )
 
 
 @router.post("/events", max_body_size=8 * MEBIBYTE)
 async def ingest_events(body: EventBatch, services: ServicesIn, pod: BotPod) -> EventAnswer:
     """Store events of the newest epoch. What is acknowledged is durable; a resend changes nothing."""
     _check_events(pod, body)
-    seq = await services.ledgers.ingest(pod.owner(), body)
-    return EventAnswer(acknowledged_seq=seq, lease_seconds=LEASE_SECONDS)
+    stored = await services.ledgers.ingest(pod.owner(), body)
+    standing = await services.leases.stand(pod, body.epoch, heartbeat=False)
+    await services.leases.tell(pod, standing, stored.halted)
+    if any(event.type == "Stopped" for event in body.events):
+        await services.leases.end(pod, body.epoch)
+    return EventAnswer(acknowledged_seq=stored.seq, lease_seconds=standing.lease_seconds, kill=standing.kill)
 
 
 @router.post("/lease")
 async def renew_lease(body: LeaseRequest, services: ServicesIn, pod: BotPod) -> LeaseAnswer:
-    """Say that the bot lives; learn how long it may go on."""
-    return LeaseAnswer(lease_seconds=await services.ledgers.beat(pod.owner(), body))
+    """Say that the bot lives; learn how long it may go on, and what it must stop."""
+    halted = await services.ledgers.beat(pod.owner(), body)
+    standing = await services.leases.stand(pod, body.epoch, heartbeat=True)
+    await services.leases.tell(pod, standing, halted)
+    closing = await services.leases.close_request(pod, body.closed_number)
+    return LeaseAnswer(
+        lease_seconds=standing.lease_seconds,
+        kill=standing.kill,
+        close_now=closing is not None and closing.open,
+        close_number=closing.number if closing else 0,
+    )
 
 
 @router.get("/candles", response_class=StreamingResponse)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from tradewind_api.ledger import LedgerEvent, LedgerState, fold
-from tradewind_api.runner import LEASE_SECONDS, EventBatch, LeaseRequest
+from tradewind_api.ledger import LedgerEvent, fold
+from tradewind_api.runner import EventBatch, LeaseRequest
 from tradewind_portal import measures
 from tradewind_portal.bots.schemas import LedgerFigures, RunnerContact
 from tradewind_portal.clock import now_ms
@@ -28,6 +28,7 @@ class Stored:
 
     seq: int
     duplicates: int
+    halted: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,19 @@ class Ledgers:
         self._store = store
         self._contacts: dict[str, RunnerContact] = {}
 
-    async def start(self, owner: Owner) -> tuple[int, LedgerState]:
-        """Return a new epoch, durable already, and the state to go on from."""
-        return await self._store.write(lambda cursor: queries.begin_epoch(cursor, owner, now_ms()))
+    async def ingest(self, owner: Owner, batch: EventBatch) -> Stored:
+        """Return up to which seq everything is durable, and why the bot is halted.
 
-    async def ingest(self, owner: Owner, batch: EventBatch) -> int:
-        """Return up to which seq everything is durable. Raises Problem 409 Fenced, EpochUnknown or SequenceGap."""
+        Raises:
+            Problem: 409 Fenced, EpochUnknown or SequenceGap.
+        """
         outcome = await self._store.write(lambda cursor: _store(cursor, owner.bot_uid, batch))
         match outcome:
-            case Stored(seq, duplicates):
+            case Stored(_, duplicates, _):
                 measures.INGEST_BATCHES.labels("stored").inc()
                 measures.INGEST_ROWS.labels("ledger").inc(len(batch.events) - duplicates)
                 measures.INGEST_DUPLICATES.inc(duplicates)
-                return seq
+                return outcome
             case Ahead(expected):
                 measures.INGEST_BATCHES.labels("gap").inc()
                 raise Problem(409, "SequenceGap", f"event {expected} is next", more={"expectedSeq": expected})
@@ -71,8 +72,8 @@ class Ledgers:
                 measures.INGEST_BATCHES.labels("fenced").inc()
                 raise _other_epoch(batch.epoch, newest)
 
-    async def beat(self, owner: Owner, lease: LeaseRequest) -> int:
-        """Return for how many seconds the bot may go on. Raises Problem 409 as `ingest` does."""
+    async def beat(self, owner: Owner, lease: LeaseRequest) -> str | None:
+        """Note a heartbeat and return why the bot is halted, None if it is not. Raises Problem 409 as `ingest` does."""
         book = await self._store.read(lambda cursor: queries.book_of(cursor, owner.bot_uid))
         newest = book.epoch if book else 0
         if lease.epoch != newest:
@@ -80,7 +81,7 @@ class Ledgers:
         self._contacts[owner.bot_uid] = RunnerContact(
             last_contact_ms=now_ms(), trading=lease.trading, unacknowledged_events=lease.unacknowledged_events
         )
-        return LEASE_SECONDS
+        return book.state.halted if book else None
 
     def contact(self, bot_uid: str) -> RunnerContact | None:
         """Return the bot's last heartbeat since this process started."""
@@ -134,11 +135,12 @@ def _store(cursor: Cursor, bot_uid: str, batch: EventBatch) -> Stored | Ahead | 
         return OtherEpoch(book.epoch if book else 0)
     fresh: list[LedgerEvent] = [event for event in batch.events if event.seq > book.seq]
     if not fresh:
-        return Stored(book.seq, len(batch.events))
+        return Stored(book.seq, len(batch.events), book.state.halted)
     if fresh[0].seq != book.seq + 1:
         return Ahead(book.seq + 1)
-    queries.append_events(cursor, fresh, fold(fresh, book.state), now_ms())
-    return Stored(fresh[-1].seq, len(batch.events) - len(fresh))
+    state = fold(fresh, book.state)
+    queries.append_events(cursor, fresh, state, now_ms())
+    return Stored(fresh[-1].seq, len(batch.events) - len(fresh), state.halted)
 
 
 def _other_epoch(asked: int, newest: int) -> Problem:

@@ -1,0 +1,1 @@
+"""Kill switches in four scopes, and closing a bot's positions now."""
