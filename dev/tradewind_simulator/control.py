@@ -24,12 +24,13 @@ SYMBOLS = Gauge("tradewind_simulator_symbols", "Symbols by status.", ["status"],
 def application(exchange: SimulatedExchange, state_dir: Path) -> web.Application:
     """Return the control application; candles that are put are kept in `state_dir` for the next start."""
     app = web.Application(client_max_size=MAX_FILE_BYTES)
-    _add_candles_and_clock(app, exchange, state_dir)
+    _add_candles(app, exchange, state_dir)
+    _add_clock(app, exchange)
     _add_probes(app, exchange)
     return app
 
 
-def _add_candles_and_clock(app: web.Application, exchange: SimulatedExchange, state_dir: Path) -> None:
+def _add_candles(app: web.Application, exchange: SimulatedExchange, state_dir: Path) -> None:
 
     async def status(_: web.Request) -> web.Response:
         return _json(exchange.status())
@@ -51,6 +52,21 @@ def _add_candles_and_clock(app: web.Application, exchange: SimulatedExchange, st
             await asyncio.to_thread(_keep, state_dir, "clock.json", kept)
         return _json(exchange.status())
 
+    async def delete_candles(request: web.Request) -> web.Response:
+        symbol = request.query.get("symbol", "")
+        if not exchange.take_away(symbol):
+            return _problem(404, "NotFound", f"no candles of {symbol!r} were put")
+        (state_dir / f"{quote(symbol, safe='')}.candles").unlink(missing_ok=True)
+        if exchange.clock.epoch_ms == exchange.first_clock.epoch_ms:
+            (state_dir / "clock.json").unlink(missing_ok=True)
+        return _json(exchange.status())
+
+    app.router.add_get("/v1/status", status)
+    app.router.add_put("/v1/candles", put_candles)
+    app.router.add_delete("/v1/candles", delete_candles)
+
+
+def _add_clock(app: web.Application, exchange: SimulatedExchange) -> None:
     async def put_clock(request: web.Request) -> web.Response:
         try:
             wanted = orjson.loads(await request.read())
@@ -63,8 +79,6 @@ def _add_candles_and_clock(app: web.Application, exchange: SimulatedExchange, st
         exchange.clock = replace(exchange.clock, epoch_ms=wall_ms(), start_ms=float(now), speed=speed)
         return _json(exchange.status())
 
-    app.router.add_get("/v1/status", status)
-    app.router.add_put("/v1/candles", put_candles)
     app.router.add_put("/v1/clock", put_clock)
 
 

@@ -1,6 +1,6 @@
 """The simulated exchange: clock, symbols and their markets. Knows nothing of HTTP."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind_engine.candles import Candles
@@ -38,11 +38,17 @@ class SimulatedExchange:
     clock: VirtualClock
     listings: dict[str, Listing] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
+    made: dict[str, Listing] = field(default_factory=dict)  # what is listed again when a recording is taken away
+    first_clock: VirtualClock = field(init=False)  # and the time that it goes by
+
+    def __post_init__(self) -> None:
+        """Remember the clock that is there before any recording."""
+        self.first_clock = self.clock
 
     def list_seeded(self, name: str, seed: int) -> None:
         """List a symbol with a market made from a seed. Raises ValueError for a bad name."""
         symbol = make_symbol(name, start_price(name))
-        self.listings[symbol.id] = Listing(symbol, SeededMarket(name, seed, float(symbol.tick)))
+        self.made[symbol.id] = self.listings[symbol.id] = Listing(symbol, SeededMarket(name, seed, float(symbol.tick)))
 
     def list_recorded(self, name: str, candles: Candles) -> RecordedMarket:
         """List a symbol with a recorded market, in place of any other of that name. Raises ValueError, CandleError."""
@@ -50,6 +56,20 @@ class SimulatedExchange:
         symbol = make_symbol(name, float(candles.close[-1]))
         self.listings[symbol.id] = Listing(symbol, source)
         return source
+
+    def take_away(self, name: str) -> bool:
+        """Take a recorded market away; return whether it was there. With the last one goes the time that it brought."""
+        key = name.replace("/", "")
+        listing = self.listings.get(key)
+        if listing is None or listing.symbol.name != name or listing is self.made.get(key):
+            return False
+        if key in self.made:
+            self.listings[key] = self.made[key]
+        else:
+            del self.listings[key]
+        if all(other is self.made.get(at) for at, other in self.listings.items()):
+            self.clock = replace(self.first_clock, speed=self.clock.speed)
+        return True
 
     def trading(self, listing: Listing) -> bool:
         """Return whether the symbol trades now; after the end of a recording it is on BREAK."""

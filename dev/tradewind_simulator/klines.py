@@ -1,8 +1,8 @@
 """Klines as the exchange sends them: any interval, the one in progress last, twelve columns, prices as strings."""
 
+from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_engine.candles import Candles
 from tradewind_engine.resampling import merge
-from tradewind_engine.timeframes import TIMEFRAME_MS
 from tradewind_simulator.market.source import CandleSource
 
 MOST, DEFAULT = 1000, 500

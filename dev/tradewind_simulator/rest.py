@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import web
 
+from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_engine.candles import CandleError
-from tradewind_engine.timeframes import TIMEFRAME_MS
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
 

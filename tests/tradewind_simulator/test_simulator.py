@@ -49,6 +49,15 @@ class Server:
         with urllib.request.urlopen(request) as answer:
             return json.loads(answer.read())
 
+    def delete(self, path):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/v1/{path}", method="DELETE")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return exc.code
+
     def status(self):
         return json.loads(answers(f"http://127.0.0.1:{self.control}/v1/status"))
 
@@ -192,3 +201,14 @@ def test_bad_candles_are_refused_and_change_nothing(server, content):
     with caught.value as answer:
         assert (422, "InvalidCandles") == (answer.code, json.loads(answer.read())["code"])
     assert "simulated" == server.status()["symbols"][0]["market"]
+
+
+def test_a_recording_that_is_taken_away_leaves_the_made_market_and_its_time(server, tmp_path):
+    """The symbol's own market is listed again at the time that it would have had; nothing of the recording comes back."""
+    before = server.status()
+    server.put("candles?symbol=BTC/USDT&start=data", csv_minutes(40))
+    after = server.delete("candles?symbol=BTC/USDT")
+    assert (before["startMs"], before["epochMs"], before["speed"]) == (after["startMs"], after["epochMs"], after["speed"])
+    assert [(s["symbol"], s["market"]) for s in before["symbols"]] == [(s["symbol"], s["market"]) for s in after["symbols"]]
+    assert [] == [file.name for file in tmp_path.rglob("*") if file.is_file()]
+    assert 404 == server.delete("candles?symbol=BTC/USDT")

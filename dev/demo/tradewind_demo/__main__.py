@@ -93,6 +93,7 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
     with step("tenant (in a new cluster its quota counts after most of a minute)"):
         release.wait_tenant(kube, demo.TENANT)
     with step(f"candles ({market.told})"):
+        demo.set_market(kube, client, market, _kept(), say)
         stretch = demo.feed(kube, client, market, say)
     with step("backtest"):
         report = demo.run_backtest(client, market, stretch)

@@ -1,5 +1,6 @@
 """The demonstration: a tenant, candles, a backtest and a paper bot; made through the portal's API as a trader would."""
 
+import hashlib
 import json
 import secrets
 import time
@@ -36,6 +37,12 @@ class Market:
         """What it is called on the screen."""
         return f"candles of {self.data.name}" if self.data else "simulated market"
 
+    @property
+    def key(self) -> str:
+        """What tells it from another market: symbol, and the file's content."""
+        content = hashlib.sha256(self.data.read_bytes()).hexdigest()[:12] if self.data else "simulated"
+        return f"{self.symbol} {content}"
+
 
 def trader_login(url: str, admin: str, kept: Path, say: Callable[[str], None]) -> tuple[Client, str]:
     """Make the demo tenant if it is not there; return the trader's client and password, which `kept` remembers."""
@@ -56,24 +63,34 @@ def trader_login(url: str, admin: str, kept: Path, say: Callable[[str], None]) -
         raise DemoError(f"making the tenant {TENANT} failed: {exc}") from exc
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.touch(0o600)
-    kept.write_text(json.dumps({"user": TRADER, "password": password}))
+    kept.write_text(json.dumps({"user": TRADER, "password": password, "market": known.get("market")}))
     say(f"tenant {TENANT} made")
     token, _ = make_token(url, TRADER, password, "make up")
     return _client(url, token), password
 
 
-def feed(kube: Kube, client: Client, market: Market, say: Callable[[str], None]) -> tuple[int, int]:
-    """Bring candles to the portal, and the user's to the simulated exchange; return the stretch that a backtest can use."""
+def set_market(kube: Kube, client: Client, market: Market, kept: Path, say: Callable[[str], None]) -> None:
+    """Have the simulated exchange trade this market. Bot and backtest of another one are taken away: they are not of this."""
+    known: dict[str, str] = json.loads(kept.read_text())
+    recorded = [s["symbol"] for s in _simulator(kube, "GET", "/v1/status")["symbols"] if s["market"] == "recorded"]
+    same = known.get("market") == market.key
+    if same and (market.data is None or market.symbol in recorded):
+        return
+    for path in (f"/bots/{BOT}", f"/backtests/{BACKTEST}"):
+        if _delete(client, path):
+            say(f"{path.rpartition('/')[2]} is made anew: the last one was on another market")
+    for symbol in recorded:
+        _simulator(kube, "DELETE", f"/v1/candles?{urllib.parse.urlencode({'symbol': symbol})}")
     if market.data is not None:
-        content = market.data.read_bytes()
-        status = _simulator(kube, "GET", "/v1/status")
-        known = next((s for s in status["symbols"] if s["symbol"] == market.symbol and s["market"] == "recorded"), None)
-        if known is None:
-            query = urllib.parse.urlencode({"symbol": market.symbol, "start": "data"})
-            _simulator(kube, "PUT", f"/v1/candles?{query}", content)
-            say(f"the simulated exchange replays {market.data.name}")
-    else:
-        content = _history(kube, market)
+        query = urllib.parse.urlencode({"symbol": market.symbol, "start": "data"})
+        _simulator(kube, "PUT", f"/v1/candles?{query}", market.data.read_bytes())
+        say(f"the simulated exchange replays {market.data.name}")
+    kept.write_text(json.dumps(known | {"market": market.key}))
+
+
+def feed(kube: Kube, client: Client, market: Market, say: Callable[[str], None]) -> tuple[int, int]:
+    """Bring candles to the portal; return the stretch that a backtest can use."""
+    content = market.data.read_bytes() if market.data is not None else _history(kube, market)
     stored = client.call("PUT", "/candles", query={"exchange": EXCHANGE, "symbol": market.symbol}, raw=content)
     say(f"{stored['candles']} candles of {market.symbol} {stored['timeframe']} imported, {stored['gapCount']} gaps")
     return int(stored["from"]), int(stored["to"])
@@ -160,6 +177,29 @@ def _make(client: Client, path: str, name: str, spec: dict[str, Any]) -> None:
             raise DemoError(f"making {name} failed: {exc}") from exc
         else:
             return
+
+
+def _delete(client: Client, path: str) -> bool:
+    """Delete a resource and wait until it is gone; return whether it was there."""
+    if not _is_there(client, path):
+        return False
+    client.call("DELETE", path)
+    deadline = time.monotonic() + 120
+    while _is_there(client, path):
+        if time.monotonic() > deadline:
+            raise DemoError(f"{path} is not gone after 120 s: kubectl describe tradewind -A")
+        time.sleep(0.5)
+    return True
+
+
+def _is_there(client: Client, path: str) -> bool:
+    try:
+        client.call("GET", path)
+    except ApiError as exc:
+        if exc.status == 404:
+            return False
+        raise
+    return True
 
 
 def _history(kube: Kube, market: Market) -> bytes:
