@@ -47,6 +47,7 @@ class Operator:
         key = key_of(body)
         if kind == "DELETED":
             self.world.ours[plural].pop(key, None)
+            self.world.receipts.pop(body["metadata"].get("uid", ""), None)
         else:
             self.world.ours[plural][key] = trimmed(body)
         self._touch(plural, key)
@@ -100,6 +101,8 @@ class Operator:
                 self.world.children[kind].pop(key, None)
             else:
                 self.world.children[kind][key] = item
+            if kind == "Pod" and (pod := item or before) is not None:
+                self.world.note_receipt(pod)
             self._touch_owner(kind, item or before)
 
         return Reflector(self._client, CHILDREN[kind], changed, labels=SELECTOR, trim=trimmed)

@@ -5,6 +5,7 @@ from typing import Any
 from tradewind_api.plan import PlanSpec
 from tradewind_kube.client import KindPath, core, group
 from tradewind_operator.desired.names import namespace_of
+from tradewind_operator.desired.shutdown import receipt_of
 
 Object = dict[str, Any]
 Pair = tuple[str, str]
@@ -29,6 +30,18 @@ class World:
     def __init__(self) -> None:
         self.ours: dict[str, dict[Pair, Object]] = {plural: {} for plural in OURS}
         self.children: dict[str, dict[Pair, Object]] = {kind: {} for kind in CHILDREN}
+        self.receipts: dict[str, str] = {}  # of pods that ended, by the uid of their bot: a pod goes soon after its last words
+
+    def note_receipt(self, pod: Object) -> None:
+        """Remember the receipt with which a bot's pod ended; forget it when another runs."""
+        uid = (pod["metadata"].get("labels") or {}).get("tradewind.dev/bot-uid")
+        if uid is None or component_of(pod) != "bot":
+            return
+        receipt = receipt_of(pod)
+        if receipt is not None:
+            self.receipts[uid] = receipt
+        elif "deletionTimestamp" not in pod["metadata"]:
+            self.receipts.pop(uid, None)
 
     def tenant_of(self, namespace: str) -> Object | None:
         """Return the tenant whose namespace this is."""
@@ -52,6 +65,11 @@ class World:
             if place == namespace and (pod["metadata"].get("labels") or {}).get(label) == value
         ]
         return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
+
+
+def component_of(item: Object) -> str:
+    """Return which part of the platform an object is."""
+    return str((item["metadata"].get("labels") or {}).get("app.kubernetes.io/component", ""))
 
 
 def trimmed(item: Object) -> Object:

@@ -1,5 +1,10 @@
-"""A bot's objects and status, from its resource, its tenant's plan, and what is observed of its pod."""
+"""A bot's objects and status, from its resource, its tenant's plan, and what is observed of its pod.
 
+What holds a bot back though its pod runs (a halt, a kill switch, a key that is not there) only the portal knows; it leaves a
+notice at the resource, which becomes the condition Halted.
+"""
+
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +13,7 @@ from pydantic import ValidationError
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.plan import PlanSpec
+from tradewind_api.resources import NOTICE_ANNOTATION
 from tradewind_operator.desired.config_map import bot_config, bot_config_map
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.network_policy import bot_policy
@@ -67,13 +73,17 @@ def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
         bot_policy(bot, context.tenant, exchange, context.settings.namespace),
         stateful_set(bot, context.tenant, context.settings, replicas=0 if stopped else 1),
     ]
+    held = None if stopped else notice(bot)
     facts = [
-        ready(policy, pod, suspended=suspended),
+        held_back(held) or ready(policy, pod, suspended=suspended),
         Fact("Admitted", True, "Admitted"),
         Fact("StrategyValid", True, "Valid"),
         runner_available(pod, stopped=stopped),
+        *([credentials_valid(pod, held)] if is_live(bot) else []),
+        *([Fact("Halted", True, *held)] if held else []),
     ]
-    return BotPlan(objects, facts, summary(policy, pod, stopped=stopped), strategy_digest(document))
+    word = "Halted" if held else summary(policy, pod, stopped=stopped)
+    return BotPlan(objects, facts, word, strategy_digest(document))
 
 
 def admission(bot: Object, context: BotContext) -> Fact | None:
@@ -95,7 +105,8 @@ def admission(bot: Object, context: BotContext) -> Fact | None:
             return _no("PlanForbids", f"spec.mode: plan {name} does not include live trading; use Paper or another plan")
         if context.live_rank >= limits.live_bots:
             return _no("QuotaExceeded", f"plan {name} allows {limits.live_bots} live bots; older ones come first")
-        return _no("NotSupported", "spec.mode: live trading is not available in this version; use Paper")
+        if not spec.get("credentials"):
+            return _no("NoCredentials", "spec.credentials: a live bot needs the name of an exchange key: tw keys ls")
     if len(spec["symbols"]) > limits.symbols_per_bot:
         return _no("PlanForbids", f"spec.symbols: plan {name} allows {limits.symbols_per_bot}, got {len(spec['symbols'])}")
     if context.rank >= limits.bots:
@@ -103,6 +114,37 @@ def admission(bot: Object, context: BotContext) -> Fact | None:
             "QuotaExceeded", f"plan {name} allows {limits.bots} bots; older ones come first: delete one or change the plan"
         )
     return None
+
+
+def is_live(bot: Object) -> bool:
+    """Return whether a bot's orders are real."""
+    return bool(bot["spec"].get("mode") == "Live")
+
+
+def notice(bot: Object) -> tuple[str, str] | None:
+    """Return (reason, message) of the portal's notice; whatever else stands there is still a notice."""
+    text = (bot["metadata"].get("annotations") or {}).get(NOTICE_ANNOTATION)
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+        reason, message = str(found["reason"]), str(found["message"])
+    except (ValueError, TypeError, KeyError):
+        reason, message = "", str(text)
+    proper = reason.isascii() and reason.isalpha() and len(reason) <= 60
+    return (reason if proper else "Halted"), message[:1500]
+
+
+def held_back(held: tuple[str, str] | None) -> Fact | None:
+    """Return the top condition of a bot that something holds back."""
+    return Fact("Ready", False, *held) if held else None
+
+
+def credentials_valid(pod: PodState, held: tuple[str, str] | None) -> Fact:
+    """Return whether the portal handed the exchange key over: a live pod is ready only with it."""
+    if held is not None and held[0].startswith("Credentials"):
+        return Fact("CredentialsValid", False, *held)
+    return Fact("CredentialsValid", True, "HandedOver") if pod.ready else Fact("CredentialsValid", None, "NotAskedYet")
 
 
 def ready(policy: str, pod: PodState, *, suspended: bool) -> Fact:

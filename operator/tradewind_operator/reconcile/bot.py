@@ -1,10 +1,11 @@
-"""Bots: one pod each, or none."""
+"""Bots: one pod each, or none. A live one is held by a finalizer before its first pod, and let go by its shutdown."""
 
-from tradewind_operator.desired.bot import BotContext, BotPlan, desired_bot
+from tradewind_operator.desired.bot import BotContext, BotPlan, desired_bot, is_live
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.reconcile.apply import HASH, ensure, with_hash
 from tradewind_operator.reconcile.context import Context
+from tradewind_operator.reconcile.shutdown import hold, pod_of, reconcile_shutdown, stop
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN
 
@@ -14,8 +15,10 @@ CONFIG_HASH = "tradewind.dev/config-hash"
 async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
     """Bring one bot about; return when to look again."""
     bot = context.world.ours["tradingbots"].get(key)
-    if bot is None or "deletionTimestamp" in bot["metadata"]:
-        return None  # its children go with it
+    if bot is None:
+        return None
+    if "deletionTimestamp" in bot["metadata"]:
+        return await reconcile_shutdown(context, bot)
     tenant = context.world.tenant_of(key[0])
     if tenant is not None and ("", key[0]) not in context.world.children["Namespace"]:
         return 1.0
@@ -28,13 +31,14 @@ async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
         live_rank=sum(item["spec"].get("mode") == "Live" for item in older),
         settings=context.settings,
     )
-    pods = context.world.pods_of(key[0], "tradewind.dev/bot-uid", bot["metadata"]["uid"])
-    pod = pods[0] if pods else None
+    pod = pod_of(context, bot)
     plan = desired_bot(bot, judged, pod_state(pod))
+    if plan.objects and is_live(bot):
+        bot = await hold(context, bot)
     for desired in plan.objects:
         await ensure(context, desired)
     if not plan.objects:
-        await _stop(context, bot)
+        await stop(context, bot)
     if pod is not None and plan.objects:
         await _update_pod(context, bot, pod, plan)
     state = pod_state(pod)
@@ -47,14 +51,6 @@ async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
         {"summary": plan.summary, "strategyDigest": plan.digest, "runner": runner if state.exists else None},
     )
     return None
-
-
-async def _stop(context: Context, bot: Object) -> None:
-    """A bot that may not run has no pod."""
-    name, namespace = child_name("bot", bot), bot["metadata"]["namespace"]
-    stateful_set = context.world.children["StatefulSet"].get((namespace, name))
-    if stateful_set is not None and stateful_set["spec"].get("replicas") != 0:
-        await context.client.merge(CHILDREN["StatefulSet"], name, {"spec": {"replicas": 0}}, namespace)
 
 
 async def _update_pod(context: Context, bot: Object, pod: Object, plan: BotPlan) -> None:

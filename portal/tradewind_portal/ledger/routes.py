@@ -23,6 +23,7 @@ from tradewind_api.runner import (
 )
 from tradewind_portal.auth.request import ServicesIn, TrailIn
 from tradewind_portal.candles.schemas import ExchangeParameter, SymbolParameter, TimeframeParameter
+from tradewind_portal.leases.service import Standing
 from tradewind_portal.ledger.identity import Worker
 from tradewind_portal.problems import FieldError, Problem, pointer
 
@@ -72,6 +73,7 @@ async def start(body: StartRequest, services: ServicesIn, pod: BotPod, trail: Tr
         "runner": body.runner_version,
         "generation": body.generation,
     }
+    await services.leases.tell(pod, Standing(LEASE_SECONDS, begun.kill), begun.state.halted)
     log.info("a bot started", extra={"fields": fields})
     return StartAnswer(
         epoch=begun.epoch, lease_seconds=LEASE_SECONDS, state=begun.state, kill=begun.kill, credential=begun.credential
