@@ -22,8 +22,9 @@ from tradewind_api.runner import (
     TerminationMessage,
 )
 from tradewind_runner import health
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
-from tradewind_runner.exchange import Exchange, ExchangeUnavailableError, SymbolUnknownError
+from tradewind_runner.exchange import Exchange, SymbolUnknownError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.lean_ccxt import UnknownExchangeError
 from tradewind_runner.left_over import resend

@@ -10,14 +10,11 @@ import numpy as np
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.candles import CandleError, Candles, check_candles
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import exchange_class
 
 PAGE = 1000
-
-
-class ExchangeUnavailableError(Exception):
-    """The exchange did not answer, or not with what was asked. Retry with backoff."""
 
 
 class SymbolUnknownError(Exception):

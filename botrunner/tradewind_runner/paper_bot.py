@@ -19,7 +19,8 @@ from tradewind_engine.timeframes import timeframe_ms
 from tradewind_engine.trading.paper import NextId, PaperMarket, Situation, candle_events, exact, sell_all
 from tradewind_engine.trading.risk import breach
 from tradewind_runner import health
-from tradewind_runner.exchange import Exchange, ExchangeUnavailableError, Market
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
+from tradewind_runner.exchange import Exchange, Market
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION

@@ -16,6 +16,7 @@ from tradewind_api.contract import Contract
 from tradewind_api.decimals import DecimalAmount
 
 Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit", "stop"]
 ClientOrderId = Annotated[str, Field(min_length=1, max_length=36, pattern=r"^[0-9A-Za-z_-]+$")]
 Symbol = Annotated[str, Field(min_length=3, max_length=31, pattern=r"^[0-9A-Z]+/[0-9A-Z]+$")]
 Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
@@ -47,14 +48,19 @@ class Decision(Contract):
 
 
 class Intended(Contract):
-    """An order that may reach the wire from now on; written down before it does."""
+    """An order that may reach the wire from now on; written down before it does.
+
+    A limit order has its `price`. A stop becomes an order once the price reaches `stop_price`: a limit order at `price`, or a
+    market order without one.
+    """
 
     client_order_id: ClientOrderId
     symbol: Symbol
     side: Side
-    order_type: Literal["market", "limit"] = "market"
+    order_type: OrderType = "market"
     amount: DecimalAmount
     price: DecimalAmount | None = None
+    stop_price: DecimalAmount | None = None
     candle_open_ms: Milliseconds
     reason: str
 

@@ -11,7 +11,8 @@ from tradewind_api.ledger import LedgerState, Position
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.candles import Candles
 from tradewind_runner.bot import _close_all
-from tradewind_runner.exchange import ExchangeUnavailableError, Market
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
+from tradewind_runner.exchange import Market
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.outbox import Outbox
 from tradewind_runner.paper_bot import PaperBot

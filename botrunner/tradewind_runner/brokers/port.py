@@ -1,0 +1,88 @@
+"""The protocol of all brokers. Paper and live pass the same contract tests; whoever uses it cannot tell them apart.
+
+Amounts are base currency, prices quote per base, fees as they were charged; all Decimal. Times are the exchange's, in UTC ms.
+Symbols are "BTC/USDT". What a broker may raise stands in `errors`; it raises nothing else. A broker keeps no orders: what it
+is asked about, it asks the exchange. It never sends an order a second time on its own, unless a look-up has shown that it
+is not there.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from tradewind_api.ledger import Intended, Side
+from tradewind_engine.trading.orders import Report
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOrder:
+    """The exchange's view of any order of the account, ours or somebody else's.
+
+    `order_type` is the exchange's own word in lower case; `amount` what was asked for (0 if it was asked for in quote), `price`
+    the limit, None for a market order. `report.trades` may be empty although something is filled: then `find` gives them.
+    """
+
+    symbol: str
+    client_order_id: str
+    side: Side
+    order_type: str
+    amount: Decimal
+    price: Decimal | None
+    created_ms: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """What the account has of each currency, and what of it no open order holds. A currency that is missing is zero."""
+
+    total: Mapping[str, Decimal]
+    free: Mapping[str, Decimal]
+
+
+class Broker(Protocol):
+    """Where orders go. A sale and a cancel go before everything else when requests are scarce."""
+
+    async def place(self, intent: Intended) -> Report:
+        """Send an order under its client order id; the answer carries the trades that it met at once, as far as they are known.
+
+        Raises:
+            ExchangeUnavailableError: It was not taken; look it up, then it may be sent again.
+            OutcomeUnknownError: It may have been taken.
+            OrderRejectedError: It was refused for good.
+            CredentialsRefusedError: The key does not do.
+            ForbiddenError: We are not served.
+        """
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> None:
+        """Ask for an order's end. What became of it is read by `find`: it may have been filled meanwhile.
+
+        Returning says only that the exchange understood; an order that it does not know, or that has ended, is no error.
+        """
+        ...
+
+    async def find(self, symbol: str, client_order_id: str) -> Report | None:
+        """Return an order with all of its trades that can be had; None: the exchange says that it has never seen it."""
+        ...
+
+    async def orders(self, symbol: str, *, since_ms: int) -> list[SeenOrder]:
+        """Return the orders made at `since_ms` or later, in any state, ours and others', oldest first, without trades."""
+        ...
+
+    async def open_orders(self, symbol: str) -> list[SeenOrder]:
+        """Return the orders that may still be filled, ours and others', without trades."""
+        ...
+
+    async def balances(self) -> Balances:
+        """Return what the account has."""
+        ...
+
+    def updates(self) -> AsyncIterator[SeenOrder]:
+        """Yield orders as they change, with the one trade that changed them; best effort: some may be missing or come twice.
+
+        Raises:
+            ExchangeUnavailableError: The stream broke or is not offered. After a new one is open, `find` what is open.
+        """
+        ...
