@@ -3,6 +3,8 @@
 - clock: virtual time                      - market/seeded, market/recorded: where candles come from
 - market/books: depth and printed trades   - events: orders and balances, as they change
 - symbols: trading rules                   - klines: rows as the exchange sends them
-- rest: the exchange's own interface       - control: status, candles and clock for those who run it
+- dialect: errors, answers, parameters     - rest, rest_market: the exchange's own interface
+- streams: market data over WebSocket      - market/depth, market/statistics: how books change, 24 hours
+- control: status, candles and clock for those who run it
 - settings, __main__: the process
 """

@@ -15,7 +15,11 @@ from tradewind_simulator import control
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.exchange import SimulatedExchange
 from tradewind_simulator.rest import Rest
+from tradewind_simulator.rest_market import RestMarket
 from tradewind_simulator.settings import SimulatorSettings
+from tradewind_simulator.streams.hub import Hub
+from tradewind_simulator.streams.pump import Pump
+from tradewind_simulator.streams.server import StreamServer
 
 log = logging.getLogger("tradewind.simulator")
 
@@ -44,9 +48,12 @@ async def run(settings: SimulatorSettings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runners = []
+    hub, runners = Hub(), []
+    pump = Pump(exchange, hub)
+    spot = Rest(exchange).application(RestMarket(exchange, pump).handlers())
+    StreamServer(exchange, hub).add_to(spot)
     applications = (
-        (Rest(exchange).application(), settings.port),
+        (spot, settings.port),
         (control.application(exchange, settings.state_dir), settings.control_port),
     )
     for app, port in applications:
@@ -55,9 +62,14 @@ async def run(settings: SimulatorSettings) -> int:
         await web.TCPSite(runner, settings.host, port).start()
         runners.append(runner)
         log.info("listening on %s", runner.addresses)
-    await asyncio.gather(_announce_breaks(exchange, stop), stop.wait())
+    tasks = [asyncio.create_task(work) for work in (_announce_breaks(exchange, stop), pump.run())]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for runner in runners:
         await runner.cleanup()
+    for task in others:
+        task.cancel()
+    for task in done:
+        task.result()  # a fault in one of them ends the process
     return 0
 
 

@@ -1,7 +1,9 @@
 """Klines as the exchange sends them: any interval, the one in progress last, twelve columns, prices as strings."""
 
+import numpy as np
+
 from tradewind_api.document.model import TIMEFRAME_MS
-from tradewind_engine.candles import Candles
+from tradewind_engine.candles import Candles, Floats, Integers
 from tradewind_engine.resampling import merge
 from tradewind_simulator.market.source import CandleSource
 
@@ -37,7 +39,8 @@ def rows(candles: Candles, interval: str) -> list[list[int | str]]:
     """Return the twelve columns of the exchange's documentation."""
     length = TIMEFRAME_MS[interval]
     found: list[list[int | str]] = []
-    for ts, open_, high, low, close, volume in zip(*(column.tolist() for column in candles.columns()), strict=True):
+    columns = (*candles.columns(), trade_counts(candles.volume))
+    for ts, open_, high, low, close, volume, count in zip(*(column.tolist() for column in columns), strict=True):
         quote = volume * close
         found.append(
             [
@@ -49,10 +52,15 @@ def rows(candles: Candles, interval: str) -> list[list[int | str]]:
                 f"{volume:.8f}",
                 ts + length - 1,
                 f"{quote:.8f}",
-                max(1, int(volume)),
+                count,
                 f"{volume / 2:.8f}",
                 f"{quote / 2:.8f}",
                 "0",
             ]
         )
     return found
+
+
+def trade_counts(volume: Floats) -> Integers:
+    """Return how many trades a candle is said to be made of: as many as it has whole units, at least one."""
+    return np.maximum(1, volume.astype(np.int64))

@@ -3,26 +3,17 @@
 Source: the exchange's public documentation of its spot REST API (general information, errors, market data).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
-import orjson
 from aiohttp import web
 
 from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_engine.candles import CandleError
+from tradewind_simulator.dialect import DialectError, Handler, answer, find_listing, limit, missing, number
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
 WEIGHT_LIMIT = 6000
-
-
-class DialectError(Exception):
-    """An error in the exchange's own form: HTTP status, code, message."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
 
 
 class Rest:
@@ -32,17 +23,18 @@ class Rest:
         self._exchange = exchange
         self._weight: dict[str, tuple[int, int]] = {}
 
-    def application(self) -> web.Application:
-        """Return the web application."""
+    def application(self, more: Mapping[str, tuple[Handler, int]] | None = None) -> web.Application:
+        """Return the web application, with `more` handlers and their weights by path."""
         app = web.Application(client_max_size=1_000_000)
         table: dict[str, tuple[Handler, int]] = {
             "ping": (self.ping, 1),
             "time": (self.time, 1),
             "exchangeInfo": (self.exchange_info, 20),
             "klines": (self.klines, 2),
+            "uiKlines": (self.klines, 2),
             "ticker/price": (self.price, 2),
         }
-        for path, (handler, weight) in table.items():
+        for path, (handler, weight) in (table | dict(more or {})).items():
             app.router.add_get(f"/api/v3/{path}", self._guarded(handler, weight))
         return app
 
@@ -75,17 +67,16 @@ class Rest:
         listing, query = self._listing(request.query.get("symbol")), request.query
         interval = query.get("interval", "")
         if not interval:
-            raise DialectError(-1102, "Mandatory parameter 'interval' was not sent, was empty/null, or malformed.")
+            raise missing("interval")
         if interval not in TIMEFRAME_MS or TIMEFRAME_MS[interval] % listing.source.step_ms:
             raise DialectError(-1120, "Invalid interval.")
-        limit = _number(query.get("limit"), "limit") or DEFAULT
         candles = klines(
             listing.source,
             interval,
             now_ms=self._exchange.clock.now_ms(),
-            start_ms=_number(query.get("startTime"), "startTime"),
-            end_ms=_number(query.get("endTime"), "endTime"),
-            limit=max(1, min(limit, MOST)),
+            start_ms=number(query.get("startTime"), "startTime"),
+            end_ms=number(query.get("endTime"), "endTime"),
+            limit=limit(query.get("limit"), default=DEFAULT, most=MOST),
         )
         return answer(rows(candles, interval))
 
@@ -98,11 +89,7 @@ class Rest:
         return answer({"symbol": listing.symbol.id, "price": f"{price:.8f}"})
 
     def _listing(self, name: str | None) -> Listing:
-        if not name:
-            raise DialectError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        if name not in self._exchange.listings:
-            raise DialectError(-1121, "Invalid symbol.")
-        return self._exchange.listings[name]
+        return find_listing(self._exchange, name)
 
     def _guarded(self, handler: Handler, weight: int) -> Handler:
         async def handle(request: web.Request) -> web.Response:
@@ -123,16 +110,3 @@ class Rest:
         used = (before[1] if before[0] == minute else 0) + weight
         self._weight[address] = (minute, used)
         return used
-
-
-def answer(value: object, status: int = 200) -> web.Response:
-    """Return a JSON answer."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
-
-
-def _number(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    if not text.isdigit() or len(text) > 15:
-        raise DialectError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
-    return int(text)

@@ -35,11 +35,17 @@ def book(listing: "Listing", now_ms: int) -> Book:
 def trades(listing: "Listing", from_ms: int, to_ms: int) -> list[Print]:
     """Return what was printed after `from_ms` and until `to_ms`, oldest first.
 
-    A candle prints its open, its two extremes and its close, each a quarter of its volume.
+    A candle prints its open, its two extremes and its close, each a quarter of its volume: those of the closed candle, so that
+    a trade once told never changes.
     """
     source = listing.source
-    candles = source.candles(from_ms - source.step_ms, to_ms + 1, to_ms)
+    candles = source.candles(from_ms - source.step_ms, to_ms + 1, to_ms + source.step_ms)
     return [trade for trade in _prints(candles, source.step_ms, listing) if from_ms < trade.time_ms <= to_ms]
+
+
+def moment_before(listing: "Listing", trade_id: int) -> int:
+    """Return a moment after which all trades from `trade_id` on were printed, and few others."""
+    return max(listing.source.first_ms(), trade_id // 4 * listing.source.step_ms) - 1
 
 
 def _book(listing: "Listing", moment: int) -> Book:

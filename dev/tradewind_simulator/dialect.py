@@ -1,0 +1,56 @@
+"""What all of the exchange's interfaces share: errors in its own form, answers, parameters.
+
+Source: the exchange's public documentation of its spot REST API (general information, errors).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import orjson
+from aiohttp import web
+
+from tradewind_simulator.exchange import Listing, SimulatedExchange
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class DialectError(Exception):
+    """An error in the exchange's own form: HTTP status, code, message."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+def number(text: str | None, name: str) -> int | None:
+    """Return a whole number that was sent, None where it was not. Raises DialectError."""
+    if text is None:
+        return None
+    if not text.isdecimal() or not text.isascii() or len(text) > 15:
+        raise DialectError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
+    return int(text)
+
+
+def limit(text: str | None, *, default: int, most: int) -> int:
+    """Return how many rows are wanted: at least one, at most `most`. Raises DialectError."""
+    wanted = number(text, "limit")
+    return default if wanted is None else max(1, min(wanted, most))
+
+
+def missing(name: str) -> DialectError:
+    """Return the error for a parameter that was not sent."""
+    return DialectError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def find_listing(exchange: SimulatedExchange, symbol_id: str | None) -> Listing:
+    """Return the listing of the exchange's own name. Raises DialectError."""
+    if not symbol_id:
+        raise missing("symbol")
+    if symbol_id not in exchange.listings:
+        raise DialectError(-1121, "Invalid symbol.")
+    return exchange.listings[symbol_id]

@@ -1,0 +1,52 @@
+"""The simulated exchange as a process of its own."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from bot_world import answers, wait_for
+from free_ports import free_port
+
+
+class Server:
+    """A simulator's process."""
+
+    def __init__(self, folder, *arguments):
+        self.rest, self.control = free_port(), free_port()
+        command = [sys.executable, "-m", "tradewind_simulator", "--port", str(self.rest), "--control-port", str(self.control)]
+        self.process = subprocess.Popen([*command, "--state-dir", str(folder), *arguments], stdout=subprocess.DEVNULL)
+        wait_for(lambda: answers(f"http://127.0.0.1:{self.control}/readyz"))
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.rest}/api/v3/{path}") as answer:
+            return json.loads(answer.read())
+
+    def error(self, path):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.get(path)
+        with caught.value as answer:
+            return answer.code, json.loads(answer.read())["code"]
+
+    def put(self, path, content):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/v1/{path}", content, method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read())
+
+    def delete(self, path):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/v1/{path}", method="DELETE")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return exc.code
+
+    def status(self):
+        return json.loads(answers(f"http://127.0.0.1:{self.control}/v1/status"))
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(5)
