@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tradewind_api.document.model import StrategyDocument
+from tradewind_api.document.model import TIMEFRAME_MS, StrategyDocument
 from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
 from tradewind_engine.backtest.report import REASONS, Report
 from tradewind_engine.backtest.simulate import Costs
-from tradewind_engine.candles import COLUMNS, CandleError, Candles, check_candles
+from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, check_candles
 from tradewind_engine.timeframes import infer_timeframe
 
 NUMBERS = {
@@ -20,6 +20,8 @@ NUMBERS = {
     "profit": kernel.PROFIT,
     "fees": kernel.FEES,
 }
+TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
+TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", *NUMBERS, "reason"])
 REASON_NAMES = pd.CategoricalDtype([REASONS[float(code)] for code in range(len(REASONS))])
 
 
@@ -53,27 +55,28 @@ def backtest_frame(
     Raises:
         CandleError: If a column is missing, or a row cannot be a candle; the message names both.
     """
-    candles = candles_of(frame)
-    report = run_backtest(
-        document, {"": candles}, timeframe=timeframe or infer_timeframe(candles.ts), capital=capital, costs=costs
-    )
+    candles = _columns_of(frame)
+    smallest, largest = _check(candles)
+    timeframe = timeframe or TIMEFRAME_OF.get(smallest if smallest == largest else 0) or infer_timeframe(candles.ts)
+    report = run_backtest(document, {"": candles}, timeframe=timeframe, capital=capital, costs=costs)
     times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
     table = report.tables[0].table
     entered, left = (table[:, column].astype(np.int64) for column in (kernel.ENTRY_INDEX, kernel.EXIT_INDEX))
-    trades = pd.DataFrame(
-        {
-            "entry_time": times[entered],
-            "exit_time": times[left],
-            **{name: table[:, column] for name, column in NUMBERS.items()},
-            "reason": pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), dtype=REASON_NAMES),
-        },
-        copy=False,
-    )
+    columns = [times[entered], times[left], *(table[:, column] for column in NUMBERS.values())]
+    columns.append(pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), dtype=REASON_NAMES))
+    trades = pd.DataFrame(dict(enumerate(columns)), copy=False)
+    trades.columns = TRADE_COLUMNS  # made once: an index of names takes as long as the rest
     return FrameResult(report.figures, pd.Series(report.equity, times, name="equity", copy=False), trades, report)
 
 
 def candles_of(frame: pd.DataFrame) -> Candles:
     """Return the candles of a frame, checked. Raises CandleError."""
+    candles = _columns_of(frame)
+    _check(candles)
+    return candles
+
+
+def _columns_of(frame: pd.DataFrame) -> Candles:
     missing = [name for name in COLUMNS[1:] if name not in frame]
     if missing:
         raise CandleError(f"the frame has no column {', '.join(missing)}")
@@ -83,6 +86,15 @@ def candles_of(frame: pd.DataFrame) -> Candles:
         ts = frame.index.to_numpy().astype("datetime64[ms]").astype(np.int64)
     else:
         raise CandleError("the frame needs a column ts, open times in UTC milliseconds, or an index of times")
-    candles = Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))
-    check_candles(candles)
-    return candles
+    return Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))
+
+
+def _check(candles: Candles) -> tuple[int, int]:
+    """Return the smallest and the largest distance of open times. Raises CandleError at the first row that is no candle."""
+    if len(candles) < 2:
+        check_candles(candles)
+        return 0, 0
+    fits, smallest, largest = kernel.survey(*candles.columns())
+    if not fits or smallest <= 0 or candles.ts[0] < SECONDS:
+        check_candles(candles)  # looks for the row
+    return smallest, largest

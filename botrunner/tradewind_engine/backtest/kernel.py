@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from tradewind_engine.candles import Floats
-from tradewind_engine.operations import recursions
+from tradewind_engine.candles import Booleans, Floats
+from tradewind_engine.operations import recursions, window_loops
+from tradewind_engine.operations.loops import Loops
 
 # Columns of the trade table.
 ENTRY_INDEX, EXIT_INDEX, ENTRY_PRICE, EXIT_PRICE, AMOUNT, PROFIT, FEES, REASON = range(8)
 COLUMNS = 8
+CACHED = 2048  # numbers that fit a processor's first cache with room for more
 EXIT_SIGNAL, EXIT_STOP, EXIT_TARGET, EXIT_TRAILING, EXIT_TIME = 0.0, 1.0, 2.0, 3.0, 4.0
 
 
@@ -123,13 +125,35 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     fixed_stop = 0.0
     target_price = np.inf
     watched = rules.stop > 0.0 or rules.target > 0.0 or rules.trailing > 0.0 or rules.steps > 0
-    for i in range(close.size):
-        if pending == 0 and amount == 0.0:  # the usual case, kept short
-            if entry[i] and i >= rest_until:
+    steady = rules.trailing == 0.0 and rules.steps == 0 and rules.longest == 0
+    candles = close.size
+    i = -1
+    while i + 1 < candles:
+        i += 1
+        if pending == 0 and amount == 0.0:  # on to the next entry
+            start = i
+            i = max(i, rest_until)
+            while i < candles and not entry[i]:
+                i += 1
+            equity[start : i + 1] = cash
+            if i < candles:
                 budget = _budget(cash, close[i], measure[i] if rules.risk > 0.0 else 0.0, rules)
                 pending = 1 if budget > 0.0 else 0
-            equity[i] = cash
             continue
+        if pending == 0 and steady:  # on to the next candle in which anything happens
+            start = i
+            if watched:
+                while i < candles and not (exit_[i] or low[i] <= fixed_stop or high[i] >= target_price):
+                    i += 1
+            else:
+                while i < candles and not exit_[i]:
+                    i += 1
+            in_market += i - start
+            worth, prices = equity[start:i], close[start:i]
+            for k in range(worth.size):
+                worth[k] = cash + amount * prices[k]
+            if i >= candles:
+                break
         sold_at = 0.0
         reason = EXIT_SIGNAL
         if pending == 1:
@@ -245,7 +269,7 @@ def _sums_of_returns(now, before, returns):  # type: ignore[no-untyped-def]  # n
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
-    """Measure an equity curve in one pass.
+    """Measure an equity curve in one pass, a stretch at a time that fits a processor's first cache.
 
     Args:
         equity: Shape (n,), all > 0.
@@ -256,30 +280,34 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
     """
     count = equity.size - 1
     blocks = sums.size
-    returns = np.empty(count // blocks + 1)
+    returns = np.empty(CACHED)
     below = 0.0
     total = 0.0
     total_squares = 0.0
-    for block in range(blocks):
-        start, stop = 1 + count * block // blocks, 1 + count * (block + 1) // blocks
-        part, part_squares, part_below = _sums_of_returns(equity[start:stop], equity[start - 1 : stop - 1], returns)
-        sums[block] = part
-        squares[block] = part_squares
-        total += part
-        total_squares += part_squares
-        below += part_below
     worst = 1.0
     peak = equity[0]
     peak_index = 0
     longest = 0
-    for i in range(1, count + 1):
-        now = equity[i]
-        if now > peak:
-            longest = max(longest, i - peak_index)
-            peak = now
-            peak_index = i
-        elif now < worst * peak:
-            worst = now / peak
+    for block in range(blocks):
+        sums[block] = 0.0
+        squares[block] = 0.0
+        stop_block = 1 + count * (block + 1) // blocks
+        for start in range(1 + count * block // blocks, stop_block, CACHED):
+            stop = min(start + CACHED, stop_block)
+            part, part_squares, part_below = _sums_of_returns(equity[start:stop], equity[start - 1 : stop - 1], returns)
+            sums[block] += part
+            squares[block] += part_squares
+            below += part_below
+            for i in range(start, stop):
+                now = equity[i]
+                if now > peak:
+                    longest = max(longest, i - peak_index)
+                    peak = now
+                    peak_index = i
+                elif now < worst * peak:
+                    worst = now / peak
+        total += sums[block]
+        total_squares += squares[block]
     if count < 1:
         return Moments(count, 0.0, 0.0, 0.0, 0.0, 0)
     if equity[count] < peak:
@@ -288,6 +316,26 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
     spread = max(0.0, total_squares - count * mean * mean)
     deviation = np.sqrt(spread / (count - 1)) if count > 1 else 0.0
     return Moments(count, mean, deviation, np.sqrt(below / count), 1.0 - worst, longest)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def survey(ts, open_, high, low, close, volume):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
+    """Look at candles once, two at least.
+
+    Returns:
+        Whether every row can be a candle, and the smallest and the largest distance of open times. Ascending times are the
+        caller's to read from the smallest.
+    """
+    odd = 0
+    for i in range(open_.size):  # comparisons with NaN are false
+        fits = (high[i] >= open_[i]) & (high[i] >= close[i]) & (low[i] <= open_[i]) & (low[i] <= close[i])
+        odd += 1 - (fits & (low[i] > 0.0) & (high[i] < np.inf) & (volume[i] >= 0.0) & (volume[i] < np.inf))
+    later, before = ts[1:], ts[:-1]
+    smallest = largest = later[0] - before[0]
+    for i in range(later.size):
+        smallest = min(smallest, later[i] - before[i])
+        largest = max(largest, later[i] - before[i])
+    return odd == 0, smallest, largest
 
 
 def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
@@ -301,4 +349,31 @@ def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
     return call
 
 
-COMPILED = recursions.Recursions(*(_compiled(loop) for loop in (recursions.weighted, recursions.wilder, recursions.strength)))
+_mean = njit(cache=True, nogil=True, error_model="numpy")(window_loops.mean)
+_crosses = njit(cache=True, nogil=True, error_model="numpy")(window_loops.crosses)
+
+
+def _divided(*, by_period: bool) -> Callable[[Floats, int], Floats]:
+    def call(values: Floats, period: int) -> Floats:
+        out = np.empty(values.size)
+        _mean(values, period, float(period) if by_period else 1.0, out)
+        return out
+
+    return call
+
+
+def _crossed(first: Floats, second: Floats) -> Booleans:
+    out = np.empty(first.size, dtype=np.bool_)
+    _crosses(first, second, out)
+    return out
+
+
+COMPILED = Loops(
+    weighted=_compiled(recursions.weighted),
+    wilder=_compiled(recursions.wilder),
+    strength=_compiled(recursions.strength),
+    total=_divided(by_period=False),
+    mean=_divided(by_period=True),
+    variance=_compiled(window_loops.variance),
+    crosses=_crossed,
+)

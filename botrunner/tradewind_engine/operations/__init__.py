@@ -91,5 +91,10 @@ STEP: dict[str, Callable[..., Any]] = {
     "weekday": gates.weekday_step,
 }
 
-# Those that run a loop of `recursions`, and take it as a keyword.
-RECURSIVE = frozenset({"ema", "rma", "rsi", "macd", "atr", "keltner"})
+# Those that run loops, and take how (`loops`) as a keyword.
+LOOPING = frozenset(
+    {
+        *("sma", "ema", "rma", "vwap", "rsi", "macd", "stochastic", "cci", "obv", "bollinger", "keltner", "atr"),
+        *("standard_deviation", "zscore", "crosses_above", "crosses_below"),
+    }
+)

@@ -5,16 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from tradewind_engine.candles import Floats
-from tradewind_engine.operations.recursions import NAN, PLAIN, Follow, Recursions, follow_weighted, follow_wilder
+from tradewind_engine.operations.loops import PLAIN, Loops
+from tradewind_engine.operations.recursions import NAN, Follow, follow_weighted, follow_wilder
 from tradewind_engine.operations.rolling import RollingSum, Window
-from tradewind_engine.operations.windows import rolling_sum
 
 
-def sma(values: Floats, period: int) -> Floats:
+def sma(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the mean of the last `period` values, shape (n,), NaN before."""
-    result = rolling_sum(values, period)
-    result /= period
-    return result
+    return loops.mean(values, period)
 
 
 def sma_step(period: int) -> Follow:
@@ -23,9 +21,9 @@ def sma_step(period: int) -> Follow:
     return lambda value: total(value) / period
 
 
-def ema(values: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
+def ema(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the exponential average of weight 2 / (period + 1), started with the first value, shape (n,)."""
-    return recursions.weighted(values, 2.0 / (period + 1))
+    return loops.weighted(values, 2.0 / (period + 1))
 
 
 def ema_step(period: int) -> Follow:
@@ -55,9 +53,9 @@ def wma_step(period: int) -> Follow:
     return step
 
 
-def rma(values: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
+def rma(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return Wilder's average, shape (n,): first the mean of `period` values, then y += (x - y) / period."""
-    return recursions.wilder(values, period)
+    return loops.wilder(values, period)
 
 
 def rma_step(period: int) -> Follow:
@@ -65,11 +63,11 @@ def rma_step(period: int) -> Follow:
     return follow_wilder(period)
 
 
-def vwap(high: Floats, low: Floats, close: Floats, volume: Floats, period: int) -> Floats:
+def vwap(high: Floats, low: Floats, close: Floats, volume: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the mean typical price of the last `period` candles weighted by volume, shape (n,); NaN without volume."""
-    weights = sma(volume, period)
+    weights = sma(volume, period, loops)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weights > 0, sma((high + low + close) / 3.0 * volume, period) / weights, np.nan)
+        return np.where(weights > 0, sma((high + low + close) / 3.0 * volume, period, loops) / weights, np.nan)
 
 
 def vwap_step(period: int) -> Callable[[float, float, float, float], float]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from tradewind_engine.candles import Floats
 from tradewind_engine.operations.averages import ema, ema_step, sma, sma_step
-from tradewind_engine.operations.recursions import PLAIN, Follow, Recursions
+from tradewind_engine.operations.loops import PLAIN, Loops
+from tradewind_engine.operations.recursions import Follow
 from tradewind_engine.operations.rolling import RollingExtreme
 from tradewind_engine.operations.volatility import atr, atr_step, standard_deviation, standard_deviation_step
 from tradewind_engine.operations.windows import rolling_max, rolling_min
@@ -14,10 +15,10 @@ from tradewind_engine.operations.windows import rolling_max, rolling_min
 Three = tuple[float, float, float]
 
 
-def bollinger(values: Floats, period: int, width: float) -> tuple[Floats, Floats, Floats]:
+def bollinger(values: Floats, period: int, width: float, loops: Loops = PLAIN) -> tuple[Floats, Floats, Floats]:
     """Return lower, middle and upper band, each shape (n,): the mean and `width` population standard deviations around."""
-    middle = sma(values, period)
-    spread = width * standard_deviation(values, period)
+    middle = sma(values, period, loops)
+    spread = width * standard_deviation(values, period, loops)
     return middle - spread, middle, middle + spread
 
 
@@ -56,10 +57,10 @@ def keltner(
     period: int,
     range_period: int,
     width: float,
-    recursions: Recursions = PLAIN,
+    loops: Loops = PLAIN,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the exponential average of the close and `width` average true ranges around it, each shape (n,)."""
-    middle, spread = ema(close, period, recursions), width * atr(high, low, close, range_period, recursions)
+    middle, spread = ema(close, period, loops), width * atr(high, low, close, range_period, loops)
     return middle - spread, middle, middle + spread
 
 

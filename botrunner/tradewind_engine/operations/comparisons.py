@@ -10,6 +10,7 @@ import numpy as np
 
 from tradewind_engine.candles import Booleans, Floats
 from tradewind_engine.operations.logic import held, held_step
+from tradewind_engine.operations.loops import PLAIN, Loops
 from tradewind_engine.operations.recursions import NAN
 
 YesNo = Callable[[float, float], bool]
@@ -25,14 +26,14 @@ def below(first: Floats, second: Floats) -> Booleans:
     return first < second
 
 
-def crosses_above(first: Floats, second: Floats) -> Booleans:
+def crosses_above(first: Floats, second: Floats, loops: Loops = PLAIN) -> Booleans:
     """Return where the first was at most the second one candle ago and is greater now."""
-    return _crosses(first <= second, first > second)
+    return loops.crosses(first, second)
 
 
-def crosses_below(first: Floats, second: Floats) -> Booleans:
+def crosses_below(first: Floats, second: Floats, loops: Loops = PLAIN) -> Booleans:
     """Return where the first was at least the second one candle ago and is less now."""
-    return _crosses(first >= second, first < second)
+    return loops.crosses(second, first)
 
 
 def between(value: Floats, lower: Floats, upper: Floats) -> Booleans:
@@ -88,12 +89,6 @@ def falling_step(bars: int) -> Callable[[float], bool]:
 def _changes(values: Floats) -> Floats:
     result = np.full(values.size, np.nan)
     result[1:] = np.diff(values)
-    return result
-
-
-def _crosses(before: Booleans, now: Booleans) -> Booleans:
-    result = np.zeros(now.size, dtype=np.bool_)
-    result[1:] = before[:-1] & now[1:]
     return result
 
 

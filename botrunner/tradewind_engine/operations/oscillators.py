@@ -8,18 +8,18 @@ import numpy as np
 from tradewind_engine.candles import Floats
 from tradewind_engine.operations.averages import ema, ema_step, sma, sma_step
 from tradewind_engine.operations.bands import highest, highest_step, lowest, lowest_step
-from tradewind_engine.operations.recursions import NAN, PLAIN, Follow, Recursions, follow_strength
+from tradewind_engine.operations.loops import PLAIN, Loops
+from tradewind_engine.operations.recursions import NAN, Follow, follow_strength
 from tradewind_engine.operations.rolling import Before, RollingSum, Window
-from tradewind_engine.operations.windows import rolling_sum
 
 
-def rsi(values: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
+def rsi(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return Wilder's relative strength index (New Concepts in Technical Trading Systems, 1978), shape (n,), 0 to 100.
 
     The first value, after `period` changes, is from simple means of gains and losses; later ones weigh the newest change
     with 1 / period. Without a loss in memory it is 100.
     """
-    return recursions.strength(values, period)
+    return loops.strength(values, period)
 
 
 def rsi_step(period: int) -> Follow:
@@ -27,10 +27,10 @@ def rsi_step(period: int) -> Follow:
     return follow_strength(period)
 
 
-def macd(values: Floats, fast: int, slow: int, signal: int, recursions: Recursions = PLAIN) -> tuple[Floats, Floats, Floats]:
+def macd(values: Floats, fast: int, slow: int, signal: int, loops: Loops = PLAIN) -> tuple[Floats, Floats, Floats]:
     """Return line, signal and histogram of Appel's MACD, each shape (n,)."""
-    line = ema(values, fast, recursions) - ema(values, slow, recursions)
-    average = ema(line, signal, recursions)
+    line = ema(values, fast, loops) - ema(values, slow, loops)
+    average = ema(line, signal, loops)
     return line, average, line - average
 
 
@@ -80,13 +80,15 @@ def momentum_step(period: int) -> Follow:
     return lambda value: value - before(value)
 
 
-def stochastic(high: Floats, low: Floats, close: Floats, period: int, smooth: int, signal: int) -> tuple[Floats, Floats]:
+def stochastic(
+    high: Floats, low: Floats, close: Floats, period: int, smooth: int, signal: int, loops: Loops = PLAIN
+) -> tuple[Floats, Floats]:
     """Return Lane's k, smoothed, and d, its mean, each shape (n,), 0 to 100; NaN where the range is nothing."""
     bottom, top = lowest(low, period), highest(high, period)
     with np.errstate(divide="ignore", invalid="ignore"):
         place = np.where(top > bottom, (close - bottom) / (top - bottom) * 100.0, np.nan)
-    k = sma(place, smooth)
-    return k, sma(k, signal)
+    k = sma(place, smooth, loops)
+    return k, sma(k, signal, loops)
 
 
 def stochastic_step(period: int, smooth: int, signal: int) -> Callable[[float, float, float], tuple[float, float]]:
@@ -101,10 +103,10 @@ def stochastic_step(period: int, smooth: int, signal: int) -> Callable[[float, f
     return step
 
 
-def cci(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
+def cci(high: Floats, low: Floats, close: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return Lambert's commodity channel index, shape (n,); NaN where nothing varies."""
     typical = (high + low + close) / 3.0
-    mean = sma(typical, period)
+    mean = sma(typical, period, loops)
     result = np.full(close.size, np.nan)
     count = close.size - period + 1
     if count > 0:
@@ -131,11 +133,11 @@ def cci_step(period: int) -> Callable[[float, float, float], float]:
     return step
 
 
-def obv(close: Floats, volume: Floats, period: int) -> Floats:
+def obv(close: Floats, volume: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the volume of rising less that of falling candles over the last `period` changes, shape (n,)."""
     signed = np.full(close.size, np.nan)
     signed[1:] = np.sign(np.diff(close)) * volume[1:]
-    return rolling_sum(signed, period)
+    return loops.total(signed, period)
 
 
 def obv_step(period: int) -> Callable[[float, float], float]:

@@ -8,11 +8,6 @@ same one value at a time.
 
 from collections.abc import Callable, MutableSequence, Sequence
 from math import isnan
-from typing import Any, NamedTuple
-
-import numpy as np
-
-from tradewind_engine.candles import Floats
 
 Numbers = Sequence[float]
 Result = MutableSequence[float]
@@ -133,23 +128,3 @@ def follow_strength(period: int) -> Follow:
         return 100.0 if loss <= 0.0 else 100.0 - 100.0 / (1.0 + gain / loss)
 
     return step
-
-
-class Recursions(NamedTuple):
-    """How the loops are run: each entry takes values (n,), a number, and returns an array (n,)."""
-
-    weighted: Callable[[Floats, float], Floats]
-    wilder: Callable[[Floats, int], Floats]
-    strength: Callable[[Floats, int], Floats]
-
-
-def _interpreted(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
-    def run(values: Floats, number: Any) -> Floats:
-        out = [NAN] * values.size  # lists are three times as fast as arrays when not compiled
-        loop(values.tolist(), number, out)
-        return np.array(out)
-
-    return run
-
-
-PLAIN = Recursions(*(_interpreted(loop) for loop in (weighted, wilder, strength)))

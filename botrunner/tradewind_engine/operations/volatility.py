@@ -7,9 +7,9 @@ import numpy as np
 
 from tradewind_engine.candles import Floats
 from tradewind_engine.operations.averages import rma, rma_step, sma, sma_step
-from tradewind_engine.operations.recursions import NAN, PLAIN, Follow, Recursions
+from tradewind_engine.operations.loops import PLAIN, Loops
+from tradewind_engine.operations.recursions import NAN, Follow
 from tradewind_engine.operations.rolling import RollingVariance
-from tradewind_engine.operations.windows import rolling_variance
 
 
 def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
@@ -33,9 +33,9 @@ def true_range_step() -> Callable[[float, float, float], float]:
     return step
 
 
-def atr(high: Floats, low: Floats, close: Floats, period: int, recursions: Recursions = PLAIN) -> Floats:
+def atr(high: Floats, low: Floats, close: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return Wilder's average of the true range, shape (n,)."""
-    return rma(true_range(high, low, close), period, recursions)
+    return rma(true_range(high, low, close), period, loops)
 
 
 def atr_step(period: int) -> Callable[[float, float, float], float]:
@@ -44,9 +44,9 @@ def atr_step(period: int) -> Callable[[float, float, float], float]:
     return lambda high, low, close: average(ranges(high, low, close))
 
 
-def standard_deviation(values: Floats, period: int) -> Floats:
+def standard_deviation(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the population standard deviation of the last `period` values, shape (n,)."""
-    result = rolling_variance(values, period)
+    result = loops.variance(values, period)
     return np.sqrt(result, out=result)
 
 
@@ -56,9 +56,9 @@ def standard_deviation_step(period: int) -> Follow:
     return lambda value: math.sqrt(variance(value))
 
 
-def zscore(values: Floats, period: int) -> Floats:
+def zscore(values: Floats, period: int, loops: Loops = PLAIN) -> Floats:
     """Return the distance from the mean of the last `period` values in deviations, shape (n,); NaN where nothing varies."""
-    mean, spread = sma(values, period), standard_deviation(values, period)
+    mean, spread = sma(values, period, loops), standard_deviation(values, period, loops)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spread > 0, (values - mean) / spread, np.nan)
 

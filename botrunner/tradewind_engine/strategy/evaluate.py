@@ -10,8 +10,8 @@ from tradewind_api.document.validation import evaluation_order, parameters_of, t
 from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_api.operations.declaration import Operation
 from tradewind_engine.candles import Booleans, Candles
-from tradewind_engine.operations import RECURSIVE, VECTOR
-from tradewind_engine.operations.recursions import PLAIN, Recursions
+from tradewind_engine.operations import LOOPING, VECTOR
+from tradewind_engine.operations.loops import PLAIN, Loops
 from tradewind_engine.strategy.layers import Grid, Layers
 
 
@@ -64,16 +64,16 @@ def names_of(node: Node) -> tuple[str, ...]:
     return tuple(f"{node.id}.{output}" for output in OPERATIONS[node.op].outputs) or (node.id,)
 
 
-def bind(node: Node, document: StrategyDocument, recursions: Recursions = PLAIN) -> BoundNode:
-    """Return a node of a valid document, bound; `recursions` says how loops are run."""
+def bind(node: Node, document: StrategyDocument, loops: Loops = PLAIN) -> BoundNode:
+    """Return a node of a valid document, bound; `loops` says how those are run."""
     keywords = keywords_of(node)
-    if node.op in RECURSIVE:
-        keywords["recursions"] = recursions
+    if node.op in LOOPING:
+        keywords["loops"] = loops
     return BoundNode(names_of(node), tuple(node.inputs), OPERATIONS[node.op], timeframe_of(node, document), keywords)
 
 
-def evaluate(document: StrategyDocument, candles: Candles, recursions: Recursions = PLAIN) -> Signals:
-    """Return the signals of a valid document over closed candles of its timeframe; `recursions` says how loops are run.
+def evaluate(document: StrategyDocument, candles: Candles, loops: Loops = PLAIN) -> Signals:
+    """Return the signals of a valid document over closed candles of its timeframe; `loops` says how those are run.
 
     A value at index i depends on candles up to i alone: every operation is causal, and of a longer timeframe only candles
     that have closed are seen.
@@ -81,7 +81,7 @@ def evaluate(document: StrategyDocument, candles: Candles, recursions: Recursion
     layers = Layers(Grid(document, candles))
     names = list(PRICES)
     for node in evaluation_order(document):
-        bound = bind(node, document, recursions)
+        bound = bind(node, document, loops)
         bound.add_to(layers)
         names += bound.names
     leave = layers.own(document.exit.when) if document.exit else np.zeros(len(candles), dtype=np.bool_)

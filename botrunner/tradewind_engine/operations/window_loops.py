@@ -1,0 +1,94 @@
+"""The sums and variances of `windows` as plain loops, for the back-test to compile: the same additions in the same order.
+
+Not called as they are: arrays of numpy are slow in plain loops. Blocks fit a processor's first cache.
+"""
+
+import numpy as np
+
+from tradewind_engine.candles import Booleans, Floats
+
+BLOCK = 2048
+
+
+def mean(values: Floats, period: int, divisor: float, out: Floats) -> None:
+    """Fill the sum of each window over `divisor`, NaN before there is one."""
+    n = values.size
+    out[: min(period - 1, n)] = np.nan
+    room_a, room_b = np.empty(BLOCK + period), np.empty(BLOCK + period)
+    for start in range(period - 1, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        count = stop - start
+        total = out[start:stop]
+        sums = values[start - period + 1 : stop]  # sums[i] is the sum of values[i : i + size]
+        covered, size, turn = 0, 1, False
+        while size <= period:
+            if period & size:
+                part = sums[covered : covered + count]
+                if covered == 0:
+                    for i in range(count):
+                        total[i] = part[i]
+                else:
+                    for i in range(count):
+                        total[i] += part[i]
+                covered += size
+            if size * 2 <= period:
+                length = sums.size - size
+                double = room_b[:length] if turn else room_a[:length]
+                older, newer = sums[:length], sums[size:]
+                for i in range(length):
+                    double[i] = older[i] + newer[i]
+                sums, turn = double, not turn
+            size *= 2
+        for i in range(count):
+            total[i] /= divisor
+
+
+def variance(values: Floats, period: int, out: Floats) -> None:
+    """Fill the population variance of each window, NaN before there is one."""
+    n = values.size
+    out[: min(period - 1, n)] = np.nan
+    room = np.empty((4, BLOCK + period))
+    mean, nothing = np.empty(BLOCK), np.zeros(BLOCK + period)
+    for start in range(period - 1, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        count = stop - start
+        squares = out[start:stop]
+        means = values[start - period + 1 : stop]
+        spreads = nothing[: means.size]
+        covered, size, turn = 0, 1, 0
+        while size <= period:
+            if period & size:
+                part, part_squares = means[covered : covered + count], spreads[covered : covered + count]
+                whole = covered + size
+                weight, scale = size / whole, covered * size / whole
+                for i in range(count):
+                    if covered == 0:
+                        mean[i], squares[i] = part[i], part_squares[i]
+                    else:
+                        difference = part[i] - mean[i]
+                        mean[i] += difference * weight
+                        squares[i] = difference * difference * scale + squares[i] + part_squares[i]
+                covered = whole
+            if size * 2 <= period:
+                length = means.size - size
+                double, double_squares = room[turn][:length], room[turn + 1][:length]
+                older, newer = means[:length], means[size:]
+                older_squares, newer_squares = spreads[:length], spreads[size:]
+                whole = size * 2
+                weight, scale = size / whole, size * size / whole
+                for i in range(length):
+                    difference = newer[i] - older[i]
+                    double[i] = difference * weight + older[i]
+                    double_squares[i] = difference * difference * scale + older_squares[i] + newer_squares[i]
+                means, spreads, turn = double, double_squares, 2 - turn
+            size *= 2
+        for i in range(count):
+            squares[i] /= period
+
+
+def crosses(first: Floats, second: Floats, out: Booleans) -> None:
+    """Fill where the first was at most the second one candle ago and is greater now."""
+    out[:1] = False
+    first_before, second_before, first_now, second_now, crossed = first[:-1], second[:-1], first[1:], second[1:], out[1:]
+    for i in range(crossed.size):
+        crossed[i] = (first_before[i] <= second_before[i]) & (first_now[i] > second_now[i])
