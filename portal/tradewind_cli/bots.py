@@ -33,6 +33,10 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
         return
     row = _row(bot)
     print_pairs([(key, "-" if row[key] is None else str(row[key])) for key in COLUMNS])
+    if bot.get("notice"):
+        typer.echo(f"{bot['notice']['reason']}: {bot['notice']['message']}")
+    if bot.get("kill"):
+        typer.echo(f"kill switches that are on: {', '.join(bot['kill'])} (tw kill --list)")
     for condition in bot["status"].get("conditions", []):
         if condition["status"] != "True" and condition.get("message"):
             typer.echo(f"{condition['type']}: {condition['message']}")

@@ -11,7 +11,10 @@ from typer.core import TyperGroup
 COMMANDS = {
     "backtest": ("tradewind_cli.backtest", "run strategies over history, here or in the cluster"),
     "bots": ("tradewind_cli.bots", "list, apply, pause, resume and remove bots"),
+    "close": ("tradewind_cli.close", "sell all that a bot holds, once"),
     "data": ("tradewind_cli.data", "import and list candles"),
+    "keys": ("tradewind_cli.keys", "add, list, rotate and remove exchange keys"),
+    "kill": ("tradewind_cli.kill", "stop bots at once, and let them trade again"),
     "login": ("tradewind_cli.login", "log in to a portal and keep a token"),
     "optimise": ("tradewind_cli.optimise", "search for good parameters, and say how far to trust them"),
     "strategy": ("tradewind_cli.strategy", "validate and show strategy documents"),

@@ -3,70 +3,20 @@
 No kubelet runs here: where a pod must become ready or end, the test writes its status as a kubelet would.
 """
 
-import copy
 import json
 import time
 
 import pytest
+from operator_kube import BOT, READY, Kube, ended
 from operator_process import OperatorProcess, install_rights
-from portal_cluster import GROUP, MERGE, install, wait_for
+from portal_cluster import GROUP, install, wait_for
 
 from tradewind_cluster.api import ApiError
-from tradewind_operator.desired.names import namespace_of
 
-BOT = {
-    "strategy": {"template": "sma-crossover"},
-    "exchange": "simulated",
-    "symbols": ["BTC/USDT"],
-    "timeframe": "1m",
-    "capital": {"currency": "USDT", "amount": "1000"},
-}
 BACKTEST = {
     "strategy": {"template": "rsi"},
     "dataset": {"exchange": "simulated", "symbols": ["BTC/USDT"], "from": "2025-01-01", "to": "2025-02-01"},
 }
-
-
-class Kube:
-    """The few requests of a platform engineer."""
-
-    def __init__(self, api):
-        self.api = api
-
-    def tenant(self, name, plan="pro"):
-        """Make a tenant, wait until it is ready, return its namespace."""
-        body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name}, "spec": {"plan": plan}}
-        tenant = self.api.apply(f"{GROUP}/tenants/{name}", body)
-        wait_for(lambda: self.condition(f"{GROUP}/tenants/{name}", "Ready")["status"] == "True", 90)
-        return namespace_of(tenant)
-
-    def make(self, namespace, kind, name, spec):
-        """Create a bot or backtest and return its path."""
-        plural = {"TradingBot": "tradingbots", "Backtest": "backtests"}[kind]
-        body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": copy.deepcopy(spec)}
-        self.api.call("POST", f"{GROUP}/namespaces/{namespace}/{plural}", body)
-        return f"{GROUP}/namespaces/{namespace}/{plural}/{name}"
-
-    def get(self, path):
-        return self.api.call("GET", path)
-
-    def patch(self, path, body):
-        return self.api.call("PATCH", path, body, content_type=MERGE)
-
-    def condition(self, path, name):
-        found = self.get(path).get("status", {}).get("conditions", [])
-        return next((c for c in found if c["type"] == name), {"status": "", "reason": "", "message": ""})
-
-    def summary(self, path):
-        return self.get(path).get("status", {}).get("summary", "")
-
-    def children(self, namespace, kind, prefix):
-        group = {"statefulsets": "/apis/apps/v1", "jobs": "/apis/batch/v1", "networkpolicies": "/apis/networking.k8s.io/v1"}
-        items = self.api.call("GET", f"{group.get(kind, '/api/v1')}/namespaces/{namespace}/{kind}")["items"]
-        return [item for item in items if item["metadata"]["name"].startswith(prefix)]
-
-    def pod_status(self, namespace, pod, status):
-        self.patch(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/status", {"status": status})
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +33,6 @@ def operator(api, control_plane, kube, tmp_path_factory):
     process.start()
     yield process
     assert 0 == process.stop(), process.log.read_text()[-2000:]
-
-
-READY = {
-    "phase": "Running",
-    "podIP": "10.9.9.9",
-    "conditions": [{"type": "Ready", "status": "True"}],
-    "containerStatuses": [
-        {
-            "name": "runner",
-            "ready": True,
-            "restartCount": 0,
-            "image": "i",
-            "imageID": "i",
-            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
-        }
-    ],
-}
-
-
-def ended(code, words):
-    state = {"terminated": {"exitCode": code, "message": json.dumps(words), "startedAt": None, "finishedAt": None}}
-    container = {"name": "worker", "ready": False, "restartCount": 0, "image": "i", "imageID": "i", "state": state}
-    return {"phase": "Succeeded" if code == 0 else "Failed", "containerStatuses": [container]}
 
 
 def test_a_tenant_gets_a_namespace_of_its_own(kube, operator):
