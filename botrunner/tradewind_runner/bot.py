@@ -7,7 +7,6 @@ import asyncio
 import logging
 import signal
 import sys
-import time
 
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.validation import parse_document
@@ -68,7 +67,9 @@ class BotProcess:
 
     def alive(self) -> bool:
         """Return whether the loop goes round."""
-        return self.bot is None or time.monotonic() - self.bot.progress.went_round < STALE_S or not self.bot.progress.went_round
+        if self.bot is None or not self.bot.progress.went_round:
+            return True
+        return asyncio.get_running_loop().time() - self.bot.progress.went_round < STALE_S
 
     async def run(self) -> TerminationMessage:
         """Run until told to stop; return the last words. Raises what main turns into exit codes."""

@@ -1,5 +1,6 @@
 """The market side of an exchange through ccxt: time, candles, market rules. Errors of ccxt end here."""
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import exchange_class
 
 PAGE = 1000
+ASK_BY_SYMBOL = frozenset({"binance", "binanceus"})
 
 
 class SymbolUnknownError(Exception):
@@ -31,17 +33,47 @@ class Market:
     active: bool
 
 
+def ccxt_settings(config: ExchangeConfig) -> dict[str, Any]:
+    """Return what every ccxt object of this exchange is made with: spot alone, its end points, nothing that wants a key."""
+    options: dict[str, Any] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
+    settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True}
+    if config.endpoint is not None:
+        api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
+        settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}
+        if config.endpoint.ws is not None:
+            ws = config.endpoint.ws.rstrip("/")
+            settings["urls"]["api"]["ws"] = {"spot": f"{ws}/ws", "ws-api": {"spot": f"{ws}/ws-api/v3"}}
+    return settings
+
+
+def _lean_on_markets(base: Any) -> Any:
+    """Return the class, made to parse only the markets that were asked for."""
+
+    class Lean(base):  # type: ignore[misc]  # ccxt has no types
+        wanted_markets: frozenset[str] = frozenset()
+
+        def parse_markets(self, markets: Any) -> Any:
+            ids = {symbol.replace("/", "") for symbol in self.wanted_markets}
+            return super().parse_markets(
+                [raw for raw in markets if not ids or not isinstance(raw, dict) or _is_one_of(raw, ids)]
+            )
+
+    Lean.__name__ = base.__name__
+    return Lean
+
+
+def _is_one_of(raw: dict[str, Any], ids: set[str]) -> bool:
+    """Return whether any name of an unparsed market is one of `ids`, however the exchange separates base and quote."""
+    return any("".join(filter(str.isalnum, value)).upper() in ids for value in raw.values() if isinstance(value, str))
+
+
 class Exchange:
     """One exchange, public data only."""
 
-    def __init__(self, config: ExchangeConfig) -> None:
-        self.clock = ExchangeClock(config.clock_speed)
-        options: dict[str, Any] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
-        settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True}
-        if config.endpoint is not None:
-            api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
-            settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}
-        self._ccxt = exchange_class(config.ccxt_id)(settings)
+    def __init__(self, config: ExchangeConfig, *, clock: ExchangeClock | None = None) -> None:
+        self.clock = clock or ExchangeClock(config.clock_speed)
+        self._ccxt = _lean_on_markets(exchange_class(config.ccxt_id))(ccxt_settings(config))
+        self._asks_by_symbol = config.ccxt_id in ASK_BY_SYMBOL
 
     async def close(self) -> None:
         """Close the connections."""
@@ -49,13 +81,28 @@ class Exchange:
 
     async def connect(self, symbols: list[str], *, held: Iterable[str] = ()) -> dict[str, Market]:
         """Return the rules of the symbols, and of those held that are still traded. Raises SymbolUnknownError."""
-        await self._call(self._ccxt.load_markets, True)
+        wanted = {*symbols, *held}
+        await self._load_markets(wanted)
         await self.sync_clock()
         missing = [symbol for symbol in symbols if symbol not in self._ccxt.markets]
         if missing:
             raise SymbolUnknownError(f"the exchange does not trade {', '.join(missing)}")
-        wanted = {*symbols, *(symbol for symbol in held if symbol in self._ccxt.markets)}
-        return {symbol: _market(self._ccxt.markets[symbol]) for symbol in sorted(wanted)}
+        return {symbol: _market(self._ccxt.markets[symbol]) for symbol in sorted(wanted) if symbol in self._ccxt.markets}
+
+    def parsed_markets(self) -> list[dict[str, Any]]:
+        """Return the markets as ccxt has parsed them, for other objects of the same exchange."""
+        return list(self._ccxt.markets.values())
+
+    async def _load_markets(self, wanted: set[str]) -> None:
+        """Have only the wanted markets parsed, and sent where the exchange can be asked so: thousands cost 50 MiB."""
+        self._ccxt.wanted_markets = frozenset(wanted)
+        ids = json.dumps([symbol.replace("/", "") for symbol in sorted(wanted)], separators=(",", ":"))
+        try:
+            await self._call(self._ccxt.load_markets, True, {"symbols": ids} if self._asks_by_symbol else {})
+        except ExchangeUnavailableError as exc:
+            if not exc.args[0].startswith("BadSymbol"):
+                raise
+            await self._call(self._ccxt.load_markets, True)
 
     async def sync_clock(self) -> None:
         """Ask the exchange for its time."""

@@ -8,7 +8,7 @@ class ExchangeClock:
     """`speed` is exchange seconds per wall second: 1 on a real exchange, more on a simulated one."""
 
     def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._speed, self._monotonic = speed, monotonic
+        self.speed, self._monotonic = speed, monotonic
         self._at, self._exchange_ms = 0.0, 0.0
         self.synced = False
 
@@ -19,8 +19,8 @@ class ExchangeClock:
 
     def now_ms(self) -> float:
         """Return the exchange's time in ms."""
-        return self._exchange_ms + (self._monotonic() - self._at) * 1000.0 * self._speed
+        return self._exchange_ms + (self._monotonic() - self._at) * 1000.0 * self.speed
 
     def wall_seconds_until(self, exchange_ms: float) -> float:
         """Return how long to wait, on the wall, until the exchange's time is `exchange_ms`; 0 if it has passed."""
-        return max(0.0, (exchange_ms - self.now_ms()) / 1000.0 / self._speed)
+        return max(0.0, (exchange_ms - self.now_ms()) / 1000.0 / self.speed)

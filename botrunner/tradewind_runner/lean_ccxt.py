@@ -1,7 +1,7 @@
 """One exchange of ccxt without the hundred others: half the memory, a third of the time.
 
-`import ccxt.async_support` imports every exchange. Bare package modules put in its place let one exchange be imported alone;
-its base classes are imported by it as usual. Depends on ccxt's layout, so a test pins it.
+`import ccxt.async_support` imports every exchange, `import ccxt.pro` does so again. Bare package modules put in their place let
+one exchange be imported alone; its base classes are imported by it as usual. Depends on ccxt's layout, so a test pins it.
 """
 
 import importlib
@@ -13,29 +13,48 @@ from typing import Any
 
 
 class UnknownExchangeError(Exception):
-    """ccxt has no exchange of this id."""
+    """ccxt has no exchange of this id, or none that streams."""
 
 
 def exchange_class(ccxt_id: str) -> Any:
     """Return the asynchronous class of an exchange. Raises UnknownExchangeError."""
-    spec = importlib.util.find_spec("ccxt") if "ccxt" not in sys.modules else None
-    if spec is not None and spec.origin is not None:
-        folder = Path(spec.origin).parent
-        _bare("ccxt", folder)
-        _bare("ccxt.async_support", folder / "async_support")
-        errors = importlib.import_module("ccxt.base.errors")
-        for name in errors.__all__:
-            setattr(sys.modules["ccxt"], name, getattr(errors, name))
-        # Its socket client asks the package itself for the base class.
-        sys.modules["ccxt"].Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
+    _lean()
+    return getattr(_module("async_support", ccxt_id), ccxt_id)
+
+
+def streaming_class(ccxt_id: str) -> Any:
+    """Return the class that has the exchange's WebSocket beside its REST. Raises UnknownExchangeError."""
+    _lean()
+    # The streaming class asks the package for the class that it is made from.
+    package = sys.modules["ccxt.async_support"]
+    setattr(package, ccxt_id, exchange_class(ccxt_id))
+    return getattr(_module("pro", ccxt_id), ccxt_id)
+
+
+def _module(package: str, ccxt_id: str) -> ModuleType:
     try:
-        module = importlib.import_module(f"ccxt.async_support.{ccxt_id}")
+        return importlib.import_module(f"ccxt.{package}.{ccxt_id}")
     except ModuleNotFoundError as exc:
         raise UnknownExchangeError(f"ccxt has no exchange {ccxt_id!r}") from exc
-    return getattr(module, ccxt_id)
 
 
-def _bare(name: str, folder: Path) -> None:
+def _lean() -> None:
+    spec = importlib.util.find_spec("ccxt") if "ccxt" not in sys.modules else None
+    if spec is None or spec.origin is None:
+        return
+    folder = Path(spec.origin).parent
+    package = _bare("ccxt", folder)
+    package.async_support = _bare("ccxt.async_support", folder / "async_support")  # type: ignore[attr-defined]
+    package.pro = _bare("ccxt.pro", folder / "pro")  # type: ignore[attr-defined]
+    errors = importlib.import_module("ccxt.base.errors")
+    for name in errors.__all__:
+        setattr(package, name, getattr(errors, name))
+    # Its socket client asks the package itself for the base class.
+    package.Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
+
+
+def _bare(name: str, folder: Path) -> ModuleType:
     module = ModuleType(name)
     module.__path__ = [str(folder)]
     sys.modules[name] = module
+    return module

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tradewind_api.ledger import LedgerEvent
 from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest, StartAnswer
+from tradewind_engine.trading.standing import Standing
 from tradewind_runner.outbox import Outbox
 from tradewind_runner.portal import (
     EpochUnknownError,
@@ -40,7 +41,7 @@ class Reporter:
         """How many events the portal has not acknowledged."""
         return self._outbox.events
 
-    async def run(self, trading: Callable[[], tuple[bool, int]]) -> None:
+    async def run(self, trading: Callable[[], tuple[Standing, int]]) -> None:
         """Send and renew for ever. Raises FencedError, EpochUnknownError or SequenceGapError when this epoch is over."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send())
@@ -74,12 +75,14 @@ class Reporter:
             self.acknowledged = answer.acknowledged_seq
             self._outbox.acknowledge(answer.acknowledged_seq)
 
-    async def _renew(self, trading: Callable[[], tuple[bool, int]]) -> None:
+    async def _renew(self, trading: Callable[[], tuple[Standing, int]]) -> None:
         while True:
-            active, last_candle_ms = trading()
+            found, last_candle_ms = trading()
             request = LeaseRequest(
                 epoch=self._epoch,
-                trading=active,
+                trading=found.state == "Active",
+                state=found.state,
+                reasons=[reason[:300] for reason in found.reasons[:12]],
                 unacknowledged_events=self._outbox.events,
                 last_candle_ms=last_candle_ms or None,
             )

@@ -21,6 +21,7 @@ CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 BasisPoints = Annotated[float, Field(ge=0, le=1000)]
 KillScope = Literal["bot", "account", "tenant", "platform"]
+BotState = Literal["Active", "Reducing", "Halted"]
 START_REFUSALS = ("CredentialsMissing", "CredentialsRevoked", "CredentialsMismatch", "SymbolTaken")
 WireSecret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
 """A secret that JSON for the wire carries and nothing else shows: not repr, not model_dump, not an error."""
@@ -200,13 +201,15 @@ class EventAnswer(Contract):
 
 
 class LeaseRequest(Contract):
-    """The heartbeat of a running bot."""
+    """The heartbeat of a running bot: what it may do by its own account, and why not more."""
 
     epoch: int = Field(ge=1)
     trading: bool
     unacknowledged_events: int = Field(ge=0)
     last_candle_ms: Milliseconds | None = None
     closed_number: int = Field(default=0, ge=0)
+    state: BotState = "Active"
+    reasons: list[Annotated[str, Field(max_length=300)]] = Field(default=[], max_length=12)
 
 
 class LeaseAnswer(Contract):

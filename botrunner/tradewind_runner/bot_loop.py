@@ -1,0 +1,233 @@
+"""The loop of every bot: wait for a close, decide on each closed candle once, book, report. Subclasses make the orders.
+
+Everything a bot does goes through the ledger. Exchange trouble is waited out; nothing is bought meanwhile.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradewind_api.document.model import StrategyDocument
+from tradewind_api.document.validation import lookback_of, parse_document
+from tradewind_api.ledger import EventData, Halted, LedgerEvent, LedgerState, Started, event, fold
+from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_engine.timeframes import timeframe_ms
+from tradewind_engine.trading.paper import NextId
+from tradewind_engine.trading.risk import breach
+from tradewind_engine.trading.standing import Facts, Standing, standing
+from tradewind_runner import health
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
+from tradewind_runner.exchange import Exchange, Market
+from tradewind_runner.feed.candle_book import Window
+from tradewind_runner.feed.port import Feed
+from tradewind_runner.feed.rest import RestFeed
+from tradewind_runner.outbox import OutboxFullError
+from tradewind_runner.reporter import Reporter
+from tradewind_runner.settings import VERSION
+
+log = logging.getLogger("tradewind.runner")
+LATE_CANDLES, CLOCK_EVERY_S, ERROR_PAUSE_S = 2, 30.0, 2.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the loop is, for probes and heartbeat; `went_round` in seconds of the loop's clock."""
+
+    went_round: float = 0.0
+    last_candle_ms: int = 0
+    problem: str = "starting: the first candles are not here yet"
+
+
+class BotLoop:
+    """One bot under one epoch."""
+
+    def __init__(
+        self, config: BotConfig, exchange: Exchange, reporter: Reporter, start: StartAnswer, *, feed: Feed | None = None
+    ) -> None:
+        self.config, self.progress = config, Progress()
+        self.state: LedgerState = start.state
+        self._exchange, self._reporter, self._epoch = exchange, reporter, start.epoch
+        self._seq = 0
+        self._document: StrategyDocument = parse_document(config.strategy)
+        self._lookback, self._length = lookback_of(self._document), timeframe_ms(config.timeframe)
+        self._feed: Feed = feed or RestFeed(exchange, config.timeframe, self._lookback)
+        self._next_id = NextId(config.bot.uid, start.epoch)
+        self._prices: dict[str, Decimal] = {}
+        self._markets: dict[str, Market] = {}
+        self._warming: dict[str, str] = {}
+        self.update_pending = False
+
+    async def run(self) -> None:
+        """Connect and trade for ever."""
+        await self._connect()
+        await self._prepare()
+        self.say(self._started())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_time())
+            tasks.create_task(self._feed.run())
+            self._begin(tasks)
+            while True:
+                try:
+                    await self._round()
+                    self.progress.problem = "; ".join(self._warming.values())
+                except (ExchangeUnavailableError, OutboxFullError) as exc:
+                    health.EXCHANGE_ERRORS.inc()
+                    self.progress.problem = str(exc)
+                    log.warning("%s", exc)
+                    await asyncio.sleep(ERROR_PAUSE_S)
+                self._measure()
+                await self._feed.wait()
+
+    def trading(self) -> tuple[Standing, int]:
+        """Return what the bot may do, and the last candle decided on."""
+        found = self._standing()
+        if self.progress.problem and found.state == "Active":
+            found = Standing("Reducing", (f"NotReady: {self.progress.problem}",))
+        return found, self.progress.last_candle_ms
+
+    def flat(self) -> bool:
+        """Return whether nothing is held."""
+        return not self.state.positions
+
+    def close_positions(self, reason: str, *, only: Container[str] | None = None) -> None:
+        """Sell everything, or what is named, as far as it can be done at once."""
+        raise NotImplementedError
+
+    async def look_at_prices(self) -> None:
+        """Fetch the newest price of what is held and has none: a pod that has just begun knows nothing but the ledger."""
+
+    def reconfigure(self, config: BotConfig) -> None:
+        """Go on under a newer configuration of the same strategy. Whoever edits a halted bot has acted: it is told again."""
+        newer = config.bot.generation > self.config.bot.generation
+        self.config = config
+        if newer and self._seq:
+            self.say(self._started())
+
+    def say(self, data: EventData) -> None:
+        """Book one event of its own."""
+        self._book([data])
+
+    async def _prepare(self) -> None:
+        """Do what must be done before the bot may trade."""
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Start what goes on beside the loop."""
+
+    def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
+        """Decide on each candle of the window that is later than `done_ms`."""
+        raise NotImplementedError
+
+    async def _connect(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                self._markets = await self._exchange.connect(self.config.symbols, held=self.state.positions)
+            except ExchangeUnavailableError as exc:
+                self.progress.problem = f"the exchange does not answer: {exc}"
+                self.progress.went_round = asyncio.get_running_loop().time()
+                log.warning("%s", self.progress.problem)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 10.0)
+            else:
+                return
+
+    async def _keep_time(self) -> None:
+        """Ask the exchange for its time now and then, beside the loop, so that no decision waits for the answer."""
+        while True:
+            await asyncio.sleep(CLOCK_EVERY_S)
+            try:
+                await self._exchange.sync_clock()
+            except ExchangeUnavailableError as exc:
+                health.EXCHANGE_ERRORS.inc()
+                log.warning("the exchange's time: %s", exc)
+
+    async def _round(self) -> None:
+        """Decide on every closed candle that the ledger has no decision for."""
+        self.progress.went_round = asyncio.get_running_loop().time()
+        await self.look_at_prices()
+        self.close_positions("SymbolRemoved", only=self.state.positions.keys() - set(self.config.symbols))
+        for symbol in self.config.symbols:
+            await self._decide(symbol)
+
+    async def _decide(self, symbol: str) -> None:
+        done = self.state.last_candle_ms.get(symbol)
+        window = await self._feed.window(symbol, done_ms=done)
+        if window is None:
+            return
+        self._warming.pop(symbol, None)
+        if window.closed < self._lookback:
+            found = f"{symbol}: {window.closed} closed candles are there, one decision needs {self._lookback}"
+            self._warming[symbol] = found
+        newest = int(window.candles.ts[window.closed - 1]) if window.closed else 0
+        self._trade(symbol, window, newest - self._length if done is None else done)
+
+    def _halt_on_breach(self) -> None:
+        reason = breach(self.state, self.config.risk)
+        if reason and not self.state.halted:
+            if self.config.risk.on_breach == "Flatten":
+                self.close_positions("RiskBreach")
+            self.say(Halted(reason=reason.partition(":")[0], message=reason))
+
+    def _started(self) -> Started:
+        return Started(
+            generation=self.config.bot.generation,
+            strategy_digest=self.config.strategy_digest,
+            runner_version=VERSION,
+            mode=self.config.mode,
+            currency=self.config.capital.currency,
+            capital=self.config.capital.amount,
+        )
+
+    def _facts(self) -> Facts:
+        return Facts(
+            halted=self.state.halted or "",
+            kill=self._reporter.kill,
+            run_policy=self.config.run_policy,
+            close_now=self._reporter.close_now,
+            update_pending=self.update_pending,
+        )
+
+    def _standing(self) -> Standing:
+        return standing(self._facts())
+
+    def _blocked(self, late_candles: float) -> str | None:
+        """Return why nothing may be bought now, None if it may."""
+        if (reason := self._standing().blocked) is not None:
+            return reason
+        return f"Late: {late_candles:.0f} candles have closed since" if late_candles > LATE_CANDLES else None
+
+    def _envelopes(self, events: list[EventData], at_ms: int | None) -> list[LedgerEvent]:
+        """Number events that are about to be booked."""
+        clock = self._exchange.clock
+        now = int(clock.now_ms()) if clock.synced else self.state.last_event_ms
+        at = now if at_ms is None else at_ms
+        return [
+            event(self.config.bot.uid, self._epoch, seq=number, at_ms=at, data=data)
+            for number, data in enumerate(events, start=self._seq + 1)
+        ]
+
+    def _book(self, events: list[EventData], *, at_ms: int | None = None) -> None:
+        """Keep the events durably as one group, and let the state follow. Raises OutboxFullError; then nothing has happened."""
+        group = self._envelopes(events, at_ms)
+        self._reporter.put(group)
+        self._happened(group)
+
+    def _happened(self, group: list[LedgerEvent]) -> None:
+        self._seq += len(group)
+        self.state = fold(group, self.state)
+        for entry in group:
+            if entry.type == "Filled":
+                health.ORDERS.labels(str(entry.data["side"])).inc()
+
+    def _measure(self) -> None:
+        health.HEARTBEAT.set(time.time())
+        health.LAST_CANDLE.set(self.progress.last_candle_ms / 1000)
+        health.POSITION_OPEN.set(len(self.state.positions))
+        health.EQUITY.set(float(self.state.equity))
+        health.UNSENT.set(self._reporter.waiting)
+        health.show_state(self.trading()[0].state)
+        if self.state.peak_equity > 0:
+            health.DRAWDOWN.set(float(1 - self.state.equity / self.state.peak_equity))

@@ -1,0 +1,159 @@
+"""Market data by WebSocket. What the socket leaves in doubt is asked for by REST; a silent socket is replaced.
+
+No message within SILENCE_S: the socket is closed and another one opened, after a pause with jitter, and until REST has told
+what happened meanwhile no candle counts as closed.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from tradewind_engine.timeframes import timeframe_ms
+from tradewind_runner import health
+from tradewind_runner.exchange_clock import ExchangeClock
+from tradewind_runner.feed.candle_book import CandleBook, Row, Window
+from tradewind_runner.feed.port import Price
+from tradewind_runner.feed.rest import RestFeed
+
+log = logging.getLogger("tradewind.runner")
+SILENCE_S, PAUSE_S, PAUSE_MOST_S, GRACE_MS, SPARE_ROWS = 25.0, 0.2, 10.0, 2_000.0, 600
+Take = Callable[[str, Row, bool], None]
+
+
+class StreamBrokenError(Exception):
+    """The socket ended, or says nothing; what it would have said is lost."""
+
+
+class CandleSocket(Protocol):
+    """One connection that sends candles as they change."""
+
+    final_words: bool
+
+    async def watch(self, take: Take) -> None:
+        """Call `take(symbol, row, final)` for each change, for ever. Raises StreamBrokenError."""
+
+    async def close(self) -> None:
+        """Let go of it, whatever its state."""
+
+
+class StreamFeed:
+    """One socket after another. `listen` hears each accepted price, and the loop's exit guards with it."""
+
+    def __init__(
+        self,
+        open_socket: Callable[[], CandleSocket],
+        rest: RestFeed,
+        clock: ExchangeClock,
+        *,
+        symbols: list[str],
+        timeframe: str,
+        lookback: int,
+        final_words: bool,
+    ) -> None:
+        self.listen: Callable[[str, Price], None] = lambda _symbol, _price: None
+        self._open, self._rest, self._clock = open_socket, rest, clock
+        self._length, self._lookback = timeframe_ms(timeframe), lookback
+        keep = lookback + SPARE_ROWS
+        self._books = {name: CandleBook(name, self._length, keep=keep, final_words=final_words) for name in symbols}
+        self._grace_ms = min(GRACE_MS * clock.speed, self._length / 2)
+        self._prices: dict[str, Price] = {}
+        self._asked: dict[str, int] = {}
+        self._news = asyncio.Event()
+        self._heard = self._broken_since = 0.0
+        self._broken = "the stream is not connected yet"
+
+    async def run(self) -> None:
+        """Keep a socket open for ever."""
+        loop, pause = asyncio.get_running_loop(), PAUSE_S
+        while True:
+            opened = loop.time()
+            try:
+                await self._use_one_socket()
+            except StreamBrokenError as exc:
+                log.warning("market data: %s", exc)
+                self._broken = f"the market data stream broke: {exc}"
+            health.STREAM_BREAKS.inc()
+            for book in self._books.values():
+                book.lost(self._broken)
+            self._news.set()
+            pause = PAUSE_S if loop.time() - opened > SILENCE_S else min(pause * 2, PAUSE_MOST_S)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+
+    async def wait(self) -> None:
+        """Return at once when a candle closed or doubt arose, else a little after the next close by the exchange's clock."""
+        until = (int(self._clock.now_ms() - self._grace_ms) // self._length + 1) * self._length + self._grace_ms
+        wait = min(max(self._clock.wall_seconds_until(until), 0.05), 30.0)
+        try:
+            async with asyncio.timeout(wait):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    async def window(self, symbol: str, *, done_ms: int | None) -> Window | None:
+        """Return what the stream has told, or what REST answers where the stream leaves doubt."""
+        first = self._rest.first_undecided(symbol, done_ms)
+        book, now = self._books[symbol], self._clock.now_ms()
+        if done_ms is not None and first is None and book.closed_ms > done_ms:
+            first = book.closed_ms  # the exchange's word is a little before our idea of its clock
+        if first is None:
+            return None
+        if (found := book.window(first, self._lookback)) is not None:
+            return found
+        if not book.doubt and (not book.overdue(now, self._grace_ms) or self._asked.get(symbol) == first):
+            return None
+        candles = await self._rest.history(symbol, first)
+        self._asked[symbol] = first
+        for note in book.resync(candles, asked_ms=now):
+            log.warning("%s: %s", note.kind, note.text)
+            health.DATA_NOTES.labels(note.kind).inc()
+        return Window(candles, sum(ts + self._length <= now for ts in candles.ts.tolist()))
+
+    def price(self, symbol: str) -> Price | None:
+        """Return the newest price of the stream."""
+        return self._prices.get(symbol)
+
+    def problem(self) -> str:
+        """Return what is wrong with the stream, an empty string when it speaks."""
+        return self._broken
+
+    def take(self, symbol: str, row: Row, final: bool) -> None:
+        """Take one message of the socket."""
+        book = self._books.get(symbol)
+        if book is None:
+            return
+        self._heard, self._broken = asyncio.get_running_loop().time(), ""
+        before, closed, certain = book.newest, book.closed_ms, not book.doubt
+        for note in book.offer(row, at_ms=self._clock.now_ms(), final=final):
+            log.warning("%s: %s", note.kind, note.text)
+            health.DATA_NOTES.labels(note.kind).inc()
+        if book.newest is row:
+            self._prices[symbol] = price = _touched(before, row, self._heard)
+            self.listen(symbol, price)
+        if book.closed_ms > closed or (certain and book.doubt):
+            self._news.set()
+
+    async def _use_one_socket(self) -> None:
+        socket, loop = self._open(), asyncio.get_running_loop()
+        self._heard = loop.time()
+        watch = asyncio.create_task(socket.watch(self.take))
+        try:
+            while not watch.done():
+                await asyncio.wait({watch}, timeout=max(0.0, self._heard + SILENCE_S - loop.time()))
+                if not watch.done() and loop.time() >= self._heard + SILENCE_S:
+                    raise StreamBrokenError(f"no message within {SILENCE_S:.0f} s")
+            watch.result()
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            await socket.close()
+
+
+def _touched(before: Row | None, row: Row, heard_s: float) -> Price:
+    """Return the price with the extremes that are news: a running candle's are old unless they moved."""
+    if before is None or before.ts != row.ts:
+        return Price(row.close, min(row.open, row.low), max(row.open, row.high), heard_s)
+    low = row.low if row.low < before.low else row.close
+    return Price(row.close, low, row.high if row.high > before.high else row.close, heard_s)
