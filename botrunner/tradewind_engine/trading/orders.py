@@ -154,6 +154,9 @@ def _not_found(order: Order, data: NotFound, patience: Patience) -> Step:
     asked = _lost(order, Lost("not found at first look"))
     order = replace(asked.order, not_found=order.not_found + 1)
     if order.not_found >= patience.tries and data.at_ms - order.sent_ms >= patience.window_ms:
+        if order.filled:  # it was there once, so this is no order that never was
+            expired = _close(order, "Expired", f"no longer shown by the exchange, looked up {order.not_found} times")
+            return Step(expired.order, asked.events + expired.events)
         closed = _close(order, "NotPlaced", f"unknown to the exchange {order.not_found} times")
         return Step(closed.order, asked.events + closed.events)
     return Step(order, asked.events)

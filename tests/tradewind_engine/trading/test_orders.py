@@ -158,3 +158,12 @@ def test_whatever_the_exchange_says(inputs):
         assert {trade.trade_id for trade in booked} == set(state.open_trades.get(CID, {}))
     split = group[: len(group) // 2]
     assert state == fold(group[len(split) :], fold(split, LedgerState(cash=Decimal(1_000_000_000))))
+
+
+def test_an_order_with_fills_that_the_exchange_no_longer_shows_is_not_one_that_never_was():
+    """It keeps its fills, and is not watched for as if it might yet appear."""
+    order = resume(INTENT, sent_ms=0, trade_ids=["t1"], filled=Decimal(4))
+    for number in range(6):
+        step = apply(order, NotFound(60_000 + number))
+        order = step.order
+    assert ("Expired", Decimal(4)) == (order.status, order.filled)

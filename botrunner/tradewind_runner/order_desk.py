@@ -1,0 +1,361 @@
+"""The order desk: the one way to the exchange, that must never buy twice.
+
+An order is written down before it is sent. A lost answer leaves it in doubt: its symbol is blocked, and it is looked up with
+growing pauses until the exchange shows it, or has not known it often and long enough. Only an order that the exchange itself
+said it had not taken is sent again, under the same id, and only after a look-up did not find it. Everything is looked up at
+times, so that no report has to arrive; a report may come late, twice, or before its answer. What the ledger cannot keep has
+not happened here either.
+
+Knows no strategy, no wall clock and no socket: broker, ledger and exchange time are handed in, pauses are the running loop's.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from tradewind_api.ledger import EPOCH_CHARACTERS, EventData, Intended, LedgerState, OrderType, Side
+from tradewind_engine.trading.identity import epoch_of
+from tradewind_engine.trading.orders import Input, Lost, NotFound, Order, Patience, Refused, apply
+from tradewind_engine.trading.orders import resume as resume_order
+from tradewind_runner.brokers.errors import (
+    BrokerError,
+    ClockSkewError,
+    CredentialsRefusedError,
+    ExchangeUnavailableError,
+    ForbiddenError,
+    OrderRejectedError,
+    OutcomeUnknownError,
+    RateLimitedError,
+)
+from tradewind_runner.brokers.port import Broker, SeenOrder
+from tradewind_runner.desk_entry import Entry, Pace
+from tradewind_runner.outbox import OutboxFullError
+
+log = logging.getLogger("tradewind.runner")
+ENDED_KEPT = 256
+PATIENCE, PACE = Patience(), Pace()
+
+
+class BlockedError(Exception):
+    """Nothing may be sent for this symbol now; `blocked` would have told so. Nothing was written down either."""
+
+
+class OrderDesk:
+    """All orders of one bot under one epoch.
+
+    `book` keeps events durably as one group, or raises OutboxFullError; `now_ms` is the exchange's time. `halted` says why no
+    request makes sense before a person has acted; `on_anomaly` is told what cannot be, each beginning with a word for its kind.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        book: Callable[[list[EventData]], None],
+        now_ms: Callable[[], float],
+        *,
+        bot_uid: str,
+        epoch: int,
+        patience: Patience = PATIENCE,
+        pace: Pace = PACE,
+        candle_ms: int = 60_000,
+        on_anomaly: Callable[[str], None] = log.warning,
+    ) -> None:
+        self.halted: str | None = None
+        self._broker, self._book, self._now = broker, book, now_ms
+        self._bot_uid, self._epoch, self._candle_ms = bot_uid, epoch, candle_ms
+        self._patience, self._pace, self._on_anomaly = patience, pace, on_anomaly
+        self._entries: dict[str, Entry] = {}
+        self._last: dict[str, str] = {}
+        self._unbooked: str | None = None
+        self._quiet_until = 0.0
+        self._wake, self._turn = asyncio.Event(), asyncio.Lock()
+
+    def resume(self, state: LedgerState) -> None:
+        """Take over what earlier pods left: open intents may be anywhere, given up ones may yet appear."""
+        now = int(self._now())
+        self._last = dict(state.last_intents)
+        for cid, intent in state.open_intents.items():
+            trades = state.open_trades.get(cid, {})
+            order = resume_order(intent, sent_ms=now, trade_ids=trades, filled=sum(trades.values(), Decimal(0)))
+            self._add(order)
+        for intent in state.doubtful.values():
+            self._add(Order(intent, now, status="NotPlaced"))
+
+    async def submit(self, intent: Intended) -> Order:
+        """Write an order down and send it. A lost answer is no error: the order is then in doubt.
+
+        Raises:
+            BlockedError: Something of this symbol is undecided.
+            OutboxFullError: It cannot be written down; nothing was sent.
+        """
+        reason = self.blocked(intent.symbol, intent.side)
+        cid = intent.client_order_id
+        if reason is None and (cid in self._entries or cid <= self._last.get(cid[:EPOCH_CHARACTERS], "")):
+            reason = f"Used: there was an order {cid} before, or a later one"
+        if reason is not None:
+            raise BlockedError(reason)
+        self._book([intent])
+        entry = self._add(Order(intent, int(self._now())))
+        await self._send(entry)
+        return entry.order
+
+    async def cancel(self, cid: str) -> Order:
+        """End an order and read what became of it. It is tried again in the background until the order has ended.
+
+        Raises:
+            KeyError: The desk has no such order.
+        """
+        entry = self._entries[cid]
+        if not entry.order.closed:
+            entry.cancel = True
+            await self._cancel(entry)
+        return entry.order
+
+    def seen(self, seen: SeenOrder) -> None:
+        """Learn from the stream, or a list: of an order here, or of one of ours that the ledger lost. Others' are let be."""
+        entry = self._entries.get(seen.client_order_id)
+        if entry is not None:
+            self._learn(entry, seen.report)
+        elif not self._known(seen.client_order_id):
+            self._adopt(seen)
+
+    def blocked(self, symbol: str, side: Side = "buy") -> str | None:
+        """Return why nothing may be sent for a symbol, None if it may.
+
+        A sale waits for sales only: it sells what the ledger holds, which a purchase in doubt can but increase.
+        """
+        if self.halted is not None:
+            return self.halted
+        if self._unbooked is not None:
+            return f"LedgerFull: {self._unbooked}"
+        for entry in self._entries.values():
+            if entry.symbol == symbol and entry.undecided and (side == "buy" or entry.order.intent.side == "sell"):
+                return f"InDoubt: the exchange is being asked about order {entry.cid}"
+        return None
+
+    def open_orders(self, symbol: str | None = None) -> list[Order]:
+        """Return the orders that have not ended, as far as is known, in the order in which they were made."""
+        return [
+            entry.order
+            for entry in self._entries.values()
+            if not entry.order.closed and (symbol is None or entry.symbol == symbol)
+        ]
+
+    def order(self, cid: str) -> Order | None:
+        """Return an order that is open or ended lately."""
+        entry = self._entries.get(cid)
+        return None if entry is None else entry.order
+
+    async def settle(self) -> None:
+        """Look everything up until nothing is in doubt, and every open order once.
+
+        Waits for an exchange that is away; returns at once when halted.
+        """
+        began = asyncio.get_running_loop().time()
+        for entry in self._entries.values():
+            if not entry.order.closed:
+                entry.due = min(entry.due, began)
+        while self.halted is None and any(self._unsettled(entry, began) for entry in self._entries.values()):
+            await self._round()
+            await self._pause(lambda: [entry for entry in self._entries.values() if self._unsettled(entry, began)])
+
+    async def run(self) -> None:
+        """Look up in the background, for ever: what is in doubt, what is open, what was given up lately."""
+        while True:
+            if self.halted is None:
+                await self._round()
+            await self._pause(self._entries.values)
+
+    async def _pause(self, entries: Callable[[], Iterable[Entry]]) -> None:
+        now = asyncio.get_running_loop().time()
+        due = min((entry.due for entry in entries() if self._active(entry)), default=now + self._pace.open_s)
+        wait = max(due, self._quiet_until, now + 0.001) - now
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(wait, self._pace.open_s))
+
+    async def _round(self) -> None:
+        async with self._turn:
+            now = asyncio.get_running_loop().time()
+            due = [entry for entry in self._entries.values() if self._active(entry) and entry.due <= now]
+            for entry in sorted(due, key=lambda item: (not item.cancel, item.order.intent.side == "buy")):
+                if self.halted is not None or self._quiet_until > asyncio.get_running_loop().time():
+                    break
+                await (self._cancel(entry) if entry.cancel and not entry.order.closed else self._look_up(entry))
+            self._forget()
+
+    def _active(self, entry: Entry) -> bool:
+        return not entry.in_flight and (not entry.order.closed or entry.given_up)
+
+    def _unsettled(self, entry: Entry, since: float) -> bool:
+        return entry.undecided or (not entry.order.closed and entry.looked < since)
+
+    def _add(self, order: Order) -> Entry:
+        entry = Entry(order, asyncio.get_running_loop().time(), self._pace.first_s, given_up=order.status == "NotPlaced")
+        self._entries[entry.cid] = entry
+        self._last[entry.cid[:EPOCH_CHARACTERS]] = max(self._last.get(entry.cid[:EPOCH_CHARACTERS], ""), entry.cid)
+        return entry
+
+    async def _send(self, entry: Entry) -> None:
+        intent, entry.not_taken, entry.in_flight = entry.order.intent, None, True
+        try:
+            report = await self._broker.place(intent)
+        except OrderRejectedError as exc:
+            self._learn(entry, Lost(str(exc)) if exc.code == "Duplicate" else Refused(f"{exc.code}: {exc}"))
+        except (CredentialsRefusedError, ForbiddenError) as exc:
+            self._learn(entry, Refused(self._halt(exc)))
+        except ExchangeUnavailableError as exc:
+            self._may_resend(entry, exc)
+        except OutcomeUnknownError as exc:
+            self._learn(entry, Lost(str(exc)))
+        except asyncio.CancelledError:
+            self._learn(entry, Lost("the bot stopped waiting for the answer"))
+            raise
+        else:
+            self._learn(entry, report)
+            if entry.order.status == "Intended":
+                self._learn(entry, Lost("the answer to the order cannot be"))
+        finally:
+            entry.in_flight = False
+            self._wake.set()
+
+    def _may_resend(self, entry: Entry, exc: ExchangeUnavailableError) -> None:
+        """Note that the exchange did not take it; it is sent again when a look-up has not found it."""
+        entry.not_taken, entry.resends = f"{type(exc).__name__}: {exc}", entry.resends + 1
+        entry.pause = self._pace.first_s * 2**entry.resends
+        if isinstance(exc, RateLimitedError):
+            self._be_quiet(exc)
+        elif not isinstance(exc, ClockSkewError):
+            self._postpone(entry)
+
+    async def _look_up(self, entry: Entry) -> None:
+        found: Input | None
+        try:
+            found = await self._broker.find(entry.symbol, entry.cid)
+        except BrokerError as exc:
+            self._not_answered(entry, exc)
+            return
+        entry.looked = asyncio.get_running_loop().time()
+        if found is not None:
+            entry.not_taken = None
+            self._learn(entry, found)
+            if entry.order.status == "Intended":  # found, but not as it can be
+                self._learn(entry, Lost("the exchange's view of the order cannot be"))
+        elif entry.not_taken is None or not entry.order.in_doubt:
+            self._learn(entry, NotFound(int(self._now())))
+        elif entry.cancel:
+            self._learn(entry, Refused(f"Canceled before the exchange took it: {entry.not_taken}"))
+        elif entry.resends > self._pace.resends or self._now() - entry.order.sent_ms > self._pace.resend_ms:
+            self._learn(entry, Refused(f"Unavailable: {entry.not_taken}"))
+        else:
+            await self._send(entry)
+            return
+        self._postpone(entry)
+
+    async def _cancel(self, entry: Entry) -> None:
+        try:
+            await self._broker.cancel(entry.symbol, entry.cid)
+        except (OutcomeUnknownError, OrderRejectedError):
+            pass  # the look-up says what became of it
+        except BrokerError as exc:
+            self._not_answered(entry, exc)
+            return
+        await self._look_up(entry)
+
+    def _not_answered(self, entry: Entry, exc: BrokerError) -> None:
+        if isinstance(exc, CredentialsRefusedError | ForbiddenError):
+            self._halt(exc)
+        if isinstance(exc, RateLimitedError):
+            self._be_quiet(exc)
+        self._postpone(entry)
+
+    def _postpone(self, entry: Entry) -> None:
+        now = asyncio.get_running_loop().time()
+        if entry.order.closed:
+            entry.due = now + self._pace.given_up_s
+        elif entry.undecided or entry.cancel:
+            entry.due = now + entry.pause
+            entry.pause = min(entry.pause * 2, self._pace.most_s)
+        else:
+            entry.due, entry.pause = now + self._pace.open_s, self._pace.first_s
+        self._wake.set()
+
+    def _be_quiet(self, exc: RateLimitedError) -> None:
+        self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + exc.retry_after_s)
+
+    def _halt(self, exc: BrokerError) -> str:
+        kind = "CredentialsRefused" if isinstance(exc, CredentialsRefusedError) else "Forbidden"
+        self.halted = f"{kind}: {exc}"
+        log.error("halted: %s", self.halted)
+        return self.halted
+
+    def _learn(self, entry: Entry, data: Input) -> None:
+        """Let an order follow what was learnt, once the ledger has it; otherwise it is asked for again soon."""
+        step = apply(entry.order, data, self._patience)
+        if step.events:
+            try:
+                self._book(list(step.events))
+            except OutboxFullError as exc:
+                self._unbooked = str(exc)
+                self._postpone(entry)
+                return
+            self._unbooked = None
+        before, entry.order = entry.order, step.order
+        entry.given_up = entry.order.status == "NotPlaced"
+        for anomaly in step.anomalies:
+            self._on_anomaly(anomaly)
+        if before.status != entry.order.status or before.misses_trades != entry.order.misses_trades:
+            entry.pause, entry.due = self._pace.first_s, asyncio.get_running_loop().time() + self._pace.first_s
+            if not entry.undecided:
+                self._postpone(entry)
+            self._wake.set()
+
+    def _known(self, cid: str) -> bool:
+        """Whether the order is not ours, or stands in the ledger as ended."""
+        return epoch_of(cid, self._bot_uid) is None or cid <= self._last.get(cid[:EPOCH_CHARACTERS], "")
+
+    def _adopt(self, seen: SeenOrder) -> None:
+        epoch = epoch_of(seen.client_order_id, self._bot_uid) or 0
+        if epoch > self._epoch:
+            self.halted = f"Fenced: order {seen.client_order_id} was sent by a younger pod of this bot"
+            return
+        if seen.amount <= 0:
+            self._on_anomaly(f"Impossible: {seen.client_order_id} bears our id and has no amount")
+            return
+        candle = max(0, seen.created_ms // self._candle_ms * self._candle_ms - self._candle_ms)
+        intent = Intended(
+            client_order_id=seen.client_order_id,
+            symbol=seen.symbol,
+            side=seen.side,
+            order_type=_order_type(seen.order_type),
+            amount=seen.amount,
+            price=seen.price,
+            candle_open_ms=candle,
+            reason="Adopted: the exchange has it and the ledger had not",
+        )
+        try:
+            self._book([intent])
+        except OutboxFullError as exc:
+            self._unbooked = str(exc)
+            return
+        self._on_anomaly(f"Adopted: {seen.client_order_id}, {seen.side} {seen.amount} {seen.symbol}, made at {seen.created_ms}")
+        entry = self._add(Order(intent, int(self._now()), status="Unknown"))
+        self._learn(entry, seen.report)
+
+    def _forget(self) -> None:
+        """Let go of given up orders that nobody waits for any more, and of the oldest that ended."""
+        now = self._now()
+        for entry in self._entries.values():
+            if entry.given_up and now - entry.order.sent_ms > self._pace.watch_ms:
+                entry.given_up = False
+        ended = [cid for cid, entry in self._entries.items() if entry.order.closed and not entry.given_up]
+        for cid in ended[: max(0, len(ended) - ENDED_KEPT)]:
+            del self._entries[cid]
+
+
+def _order_type(word: str) -> OrderType:
+    if "stop" in word:
+        return "stop"
+    return "market" if "market" in word else "limit"

@@ -1,0 +1,322 @@
+"""The order desk: one buy each, whatever becomes of the answers. Virtual time; the fake exchange says what happened."""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from fake_exchange import FakeBroker, FakeExchange
+from virtual_time import run_virtually
+
+from tradewind_api.ledger import EventData, Intended, LedgerState, event, fold
+from tradewind_engine.trading.identity import client_order_id
+from tradewind_runner.order_desk import BlockedError, OrderDesk
+from tradewind_runner.outbox import OutboxFullError
+
+UID, BTC, ETH = "uid", "BTC/USDT", "ETH/USDT"
+
+
+def intent(number=1, *, side="buy", order_type="market", symbol=BTC, epoch=1):
+    return Intended(
+        client_order_id=client_order_id(UID, epoch, number),
+        symbol=symbol,
+        side=side,
+        order_type=order_type,
+        amount=Decimal(10),
+        price=Decimal(100) if order_type == "limit" else None,
+        candle_open_ms=0,
+        reason="Entry",
+    )
+
+
+class Desk(OrderDesk):
+    """A desk with its ledger; the exchange's time is the loop's."""
+
+    def __init__(self, exchange=None, state=None, epoch=1):
+        self.exchange = exchange or FakeExchange()
+        self.fake, self.events, self.full, self.anomalies = FakeBroker(self.exchange), [], False, []
+        self.start = state or LedgerState(currency="USDT", cash=Decimal(1_000_000))
+        super().__init__(self.fake, self._keep, self._time, bot_uid=UID, epoch=epoch, on_anomaly=self.anomalies.append)
+        self.resume(self.start)
+
+    @property
+    def types(self):
+        return [type(item).__name__ for item in self.events]
+
+    @property
+    def state(self):
+        return fold([event(UID, 1, seq=n, at_ms=0, data=item) for n, item in enumerate(self.events, start=1)], self.start)
+
+    def _keep(self, group: list[EventData]) -> None:
+        if self.full:
+            raise OutboxFullError("the disk is full")
+        self.events += group
+
+    def _time(self) -> float:
+        self.exchange.now_ms = 1_000_000 + int(asyncio.get_running_loop().time() * 1000)
+        return self.exchange.now_ms
+
+
+@contextlib.asynccontextmanager
+async def background(desk):
+    task = asyncio.create_task(desk.run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def test_an_order_that_goes_well_is_written_down_before_it_is_sent():
+    async def main():
+        desk = Desk()
+        order = await desk.submit(intent())
+        assert "Filled" == order.status
+        assert ["Intended", "Acknowledged", "Filled", "Closed"] == desk.types
+        assert Decimal(10) == desk.state.positions[BTC].amount
+        assert None is desk.blocked(BTC)
+
+    run_virtually(main())
+
+
+def test_nothing_is_sent_that_cannot_be_written_down():
+    async def main():
+        desk = Desk()
+        desk.full = True
+        with pytest.raises(OutboxFullError):
+            await desk.submit(intent())
+        assert [] == desk.fake.calls
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("fault", ["lost after", "late", "garbled", "duplicate", "no trades"])
+def test_a_lost_answer_to_a_filled_order_is_looked_up_and_booked_once(fault):
+    """Blocked meanwhile; one POST, one fill."""
+
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = [fault]
+        async with background(desk):
+            await desk.submit(intent())
+            assert "InDoubt" == desk.blocked(BTC).partition(":")[0]
+            assert None is desk.blocked(ETH)
+            assert None is desk.blocked(BTC, "sell")
+            with pytest.raises(BlockedError, match="InDoubt"):
+                await desk.submit(intent(2))
+            await desk.settle()
+        assert (1, 1) == (desk.types.count("Filled"), sum(desk.exchange.posts.values()))
+        assert Decimal(10) == desk.state.positions[BTC].amount
+        assert None is desk.blocked(BTC)
+
+    run_virtually(main())
+
+
+def test_an_order_that_never_arrived_is_given_up_after_a_minute_of_asking():
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = ["lost before"]
+        async with background(desk):
+            await desk.submit(intent())
+            await desk.settle()
+        assert ("NotPlaced", 60.0) == (
+            desk.order(intent().client_order_id).status,
+            asyncio.get_running_loop().time() // 60 * 60,
+        )
+        assert 6 <= desk.fake.calls.count("find")
+        assert 1 == sum(desk.exchange.posts.values())
+
+    run_virtually(main())
+
+
+def test_an_order_that_was_given_up_and_appears_is_booked():
+    """Half an hour is how long an exchange has been seen to forget an order."""
+
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = ["lost before"]
+        async with background(desk):
+            await desk.submit(intent())
+            await desk.settle()
+            desk.exchange.take(intent())
+            await asyncio.sleep(120)
+        assert Decimal(10) == desk.state.positions[BTC].amount
+        assert {} == desk.state.open_intents
+        assert ["Late"] == [item.partition(":")[0] for item in desk.anomalies]
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [("away", 1), ("skew", 0.1), ("limited", 8)])
+def test_what_the_exchange_said_it_did_not_take_is_sent_again_after_a_look_up(fault, seconds):
+    """Under the same id; after a 429 nothing at all is asked for the seven seconds that it named."""
+
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = [fault]
+        async with background(desk):
+            await desk.submit(intent())
+            await asyncio.sleep(seconds * 0.85)
+            if fault == "limited":
+                assert ["place"] == desk.fake.calls
+            await asyncio.sleep(seconds)
+        assert ["place", "find", "place"] == desk.fake.calls
+        assert (["Intended", "Acknowledged", "Filled", "Closed"]) == desk.types
+
+    run_virtually(main())
+
+
+def test_an_exchange_that_stays_away_gets_the_order_four_times_at_most():
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = ["away"] * 9
+        async with background(desk):
+            await desk.submit(intent())
+            await asyncio.sleep(60)
+        assert 4 == desk.exchange.posts[intent().client_order_id]
+        assert ["Intended", "Closed"] == desk.types
+        assert "Rejected" == desk.order(intent().client_order_id).status
+        assert None is desk.blocked(BTC)
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize(("fault", "word"), [("key", "CredentialsRefused"), ("forbidden", "Forbidden")])
+def test_a_refused_key_halts_everything_and_asks_nothing_more(fault, word):
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = [fault]
+        async with background(desk):
+            order = await desk.submit(intent())
+            await asyncio.sleep(600)
+        assert "Rejected" == order.status
+        assert word == desk.blocked(ETH, "sell").partition(":")[0]
+        assert ["place"] == desk.fake.calls
+
+    run_virtually(main())
+
+
+def test_a_rejected_order_is_final():
+    async def main():
+        desk = Desk()
+        desk.fake.faults["place"] = ["rejected"]
+        order = await desk.submit(intent())
+        assert ("Rejected", "InsufficientFunds: no money") == (order.status, desk.events[-1].reason)
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("fault", ["", "lost before", "lost after", "away", "filled"])
+def test_a_cancel_is_read_back_and_repeated_until_the_order_has_ended(fault):
+    """An order that was filled meanwhile is booked as filled, whatever the cancel said."""
+
+    async def main():
+        desk = Desk()
+        desk.fake.faults["cancel"] = [fault]
+        cid = intent().client_order_id
+        async with background(desk):
+            await desk.submit(intent(order_type="limit"))
+            desk.exchange.fill(desk.exchange.book[cid], Decimal(4))
+            await desk.cancel(cid)
+            await asyncio.sleep(2)
+        outcome, amount = ("Filled", Decimal(10)) if fault == "filled" else ("Canceled", Decimal(4))
+        assert (outcome, amount) == (desk.order(cid).status, desk.state.positions[BTC].amount)
+
+    run_virtually(main())
+
+
+def test_reports_in_any_order_and_number_are_booked_once():
+    """40, 40 and 20 % over the stream: the last first, the second lost, everything twice."""
+
+    async def main():
+        desk = Desk()
+        cid = intent().client_order_id
+        await desk.submit(intent(order_type="limit"))
+        resting = desk.exchange.book[cid]
+        reports = []
+        for amount in (4, 4, 2):
+            trade = desk.exchange.fill(resting, Decimal(amount))
+            reports.append(replace(resting.report(), trades=(trade,)))
+        async with background(desk):
+            for report in (reports[2], reports[0], reports[2], reports[0]):
+                desk.seen(resting.seen(report))
+            assert "InDoubt" == desk.blocked(BTC).partition(":")[0]
+            await asyncio.sleep(1)
+        assert (3, Decimal(10), "Filled") == (
+            desk.types.count("Filled"),
+            desk.state.positions[BTC].amount,
+            desk.order(cid).status,
+        )
+
+    run_virtually(main())
+
+
+def test_what_an_earlier_pod_left_open_is_found_again_with_its_fills_counted_once():
+    async def main():
+        before = Desk()
+        await before.submit(intent(order_type="limit"))
+        resting = before.exchange.book[intent().client_order_id]
+        before.seen(
+            resting.seen(replace(resting.report(), filled=Decimal(4), trades=(before.exchange.fill(resting, Decimal(4)),)))
+        )
+        before.exchange.fill(resting, Decimal(6))
+        after = Desk(before.exchange, before.state, epoch=2)
+        assert "InDoubt" == after.blocked(BTC).partition(":")[0]
+        await after.settle()
+        assert (Decimal(10), {}) == (after.state.positions[BTC].amount, after.state.open_intents)
+
+    run_virtually(main())
+
+
+def test_an_order_of_ours_that_the_ledger_lost_is_adopted_and_anothers_is_not():
+    async def main():
+        desk = Desk(epoch=2)
+        mine = desk.exchange.take(intent(7, epoch=1))
+        other = desk.exchange.take(intent(8).model_copy(update={"client_order_id": "x-TKT5PX2F1"}))
+        desk.seen(mine.seen())
+        desk.seen(other.seen())
+        assert ["Intended", "Acknowledged", "Filled", "Closed"] == desk.types
+        desk.seen(mine.seen())
+        assert 4 == len(desk.types)
+
+    run_virtually(main())
+
+
+def test_an_order_of_a_younger_pod_fences_this_one():
+    async def main():
+        desk = Desk(epoch=1)
+        desk.seen(desk.exchange.take(intent(1, epoch=2)).seen())
+        assert "Fenced" == desk.blocked(ETH).partition(":")[0]
+
+    run_virtually(main())
+
+
+def test_a_fill_that_cannot_be_written_down_is_asked_for_again():
+    """Until then nothing else is sent, for any symbol."""
+
+    async def main():
+        desk = Desk()
+        async with background(desk):
+            desk.fake.faults["place"] = ["lost after"]
+            await desk.submit(intent())
+            desk.full = True
+            await asyncio.sleep(1)
+            assert "LedgerFull" == desk.blocked(ETH, "sell").partition(":")[0]
+            desk.full = False
+            await asyncio.sleep(5)
+        assert Decimal(10) == desk.state.positions[BTC].amount
+        assert None is desk.blocked(BTC)
+
+    run_virtually(main())
+
+
+def test_an_order_whose_answer_nobody_waited_for_is_in_doubt():
+    async def main():
+        desk = Desk()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(desk.submit(intent()), 0.001)
+        assert ["Intended", "Unknown"] == desk.types
+        await desk.settle()
+        assert "NotPlaced" == desk.order(intent().client_order_id).status
+
+    run_virtually(main())
