@@ -9,11 +9,12 @@ import time
 from aiohttp import web
 from pydantic_settings import CliApp
 
-from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.candles import CandleError
 from tradewind_simulator import control
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.exchange import SimulatedExchange
+from tradewind_simulator.market.files import Found, read_markets
+from tradewind_simulator.market.recorded import RecordedMarket
 from tradewind_simulator.rest import Rest
 from tradewind_simulator.rest_market import RestMarket
 from tradewind_simulator.settings import SimulatorSettings
@@ -30,12 +31,21 @@ def build(settings: SimulatorSettings) -> SimulatedExchange:
     exchange = SimulatedExchange(VirtualClock(epoch, settings.start_ms or epoch, settings.speed))
     for name in settings.symbols:
         exchange.list_seeded(name, settings.seed)
-    if settings.data is not None:
-        market = exchange.list_recorded(settings.symbol, read_candle_file(settings.data))
-        start = settings.start_ms or market.default_start_ms()
-        exchange.clock = VirtualClock(epoch, start, settings.speed)
+    starts = [list_found(exchange, found, settings.symbol) for found in read_markets(settings.data)]
+    if starts:
+        exchange.clock = VirtualClock(epoch, settings.start_ms or max(starts), settings.speed)
     control.restore(exchange, settings.state_dir)
     return exchange
+
+
+def list_found(exchange: SimulatedExchange, found: Found, symbol: str) -> int:
+    """List a market that was found in a file, under `symbol` where the file names none; return where its time may begin."""
+    name = found.symbol or symbol
+    if isinstance(found.market, RecordedMarket):
+        exchange.list_recorded_market(name, found.market)
+    else:
+        exchange.list_tape(name, found.market)
+    return found.market.default_start_ms()
 
 
 async def run(settings: SimulatorSettings) -> int:

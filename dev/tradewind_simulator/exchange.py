@@ -8,9 +8,13 @@ from tradewind_engine.trading.book import Book
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.events import Events
 from tradewind_simulator.market.books import EMPTY
+from tradewind_simulator.market.depth import DepthSource
+from tradewind_simulator.market.files import steps_of
+from tradewind_simulator.market.l2 import BookTape
 from tradewind_simulator.market.recorded import RecordedMarket
 from tradewind_simulator.market.seeded import SeededMarket, start_price
-from tradewind_simulator.market.source import CandleSource
+from tradewind_simulator.market.source import CandleSource, PrintSource
+from tradewind_simulator.market.tape import TradeTape
 from tradewind_simulator.symbols import Symbol, make_symbol
 
 
@@ -24,10 +28,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A symbol that is traded, and its market."""
+    """A symbol that is traded, and its market; `prints` and `depth` where trades and book were recorded."""
 
     symbol: Symbol
     source: CandleSource
+    prints: PrintSource | None = None
+    depth: DepthSource | None = None
     seen: Seen = field(default_factory=Seen, compare=False, repr=False)
 
 
@@ -53,9 +59,22 @@ class SimulatedExchange:
     def list_recorded(self, name: str, candles: Candles) -> RecordedMarket:
         """List a symbol with a recorded market, in place of any other of that name. Raises ValueError, CandleError."""
         source = RecordedMarket(candles)
-        symbol = make_symbol(name, float(candles.close[-1]))
-        self.listings[symbol.id] = Listing(symbol, source)
+        self.list_recorded_market(name, source)
         return source
+
+    def list_recorded_market(self, name: str, source: RecordedMarket) -> None:
+        """List a symbol with a recorded market that is there already. Raises ValueError."""
+        symbol = make_symbol(name, source.last_price())
+        self.listings[symbol.id] = Listing(symbol, source)
+
+    def list_tape(self, name: str, tape: TradeTape) -> None:
+        """List a symbol with recorded trades, and with a recorded book where the tape has one. Raises ValueError."""
+        if isinstance(tape, BookTape):
+            symbol = replace(make_symbol(name, 1.0), **dict(zip(("tick", "step"), steps_of(tape), strict=True)))
+            self.listings[symbol.id] = Listing(symbol, tape, prints=tape, depth=tape)
+        else:
+            symbol = make_symbol(name, float(tape.first_price()))
+            self.listings[symbol.id] = Listing(symbol, tape, prints=tape)
 
     def take_away(self, name: str) -> bool:
         """Take a recorded market away; return whether it was there. With the last one goes the time that it brought."""
@@ -86,7 +105,7 @@ class SimulatedExchange:
             "symbols": [
                 {
                     "symbol": listing.symbol.name,
-                    "market": "recorded" if isinstance(listing.source, RecordedMarket) else "simulated",
+                    "market": "simulated" if isinstance(listing.source, SeededMarket) else "recorded",
                     "status": "TRADING" if self.trading(listing) else "BREAK",
                     "firstMs": listing.source.first_ms(),
                     "endMs": listing.source.end_ms(),

@@ -1,9 +1,11 @@
 """Settings of the simulator, from the environment (TRADEWIND_SIMULATOR_*) or the command line, by the same names."""
 
+import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class SimulatorSettings(BaseSettings):
@@ -21,6 +23,18 @@ class SimulatorSettings(BaseSettings):
     speed: float = Field(default=1.0, gt=0, le=100_000, description="Exchange seconds per wall second.")
     epoch_ms: float = Field(default=0, ge=0, description="Wall time at which virtual time is start-ms; 0: now.")
     start_ms: float = Field(default=0, ge=0, description="Virtual time at the epoch; 0: the epoch itself, or the file's own.")
-    data: Path | None = Field(default=None, description="Candle file (CSV or Parquet) to replay.")
-    symbol: str = Field(default="BTC/USDT", description="Symbol of the candle file.")
+    data: Annotated[list[Path], NoDecode] = Field(
+        default=[],
+        description="Files to replay, ':' between them: candles or trades (CSV, Parquet), recorded streams with snapshots.",
+    )
+    symbol: str = Field(default="BTC/USDT", description="Symbol of a file of candles or trades.")
     state_dir: Path = Field(default=Path("data/simulator"), description="Where candles that are put are kept.")
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Take several files as PATH does, from the environment and from the command line."""
+        parts = [value] if isinstance(value, str) else value
+        if isinstance(parts, list):
+            return [name for part in parts for name in str(part).split(os.pathsep) if name]
+        return value

@@ -1,8 +1,8 @@
 """The book that a market shows and the trades that it prints, at any virtual moment.
 
-Where only candles are known, both are made up around their price: levels stand on a fixed grid, so that a level keeps its
-place while the price moves, and their amounts depend on symbol, price and minute alone. The same moment is always the same
-book. It is thick enough to trade on and no model of a real one.
+What was recorded is shown as it is. Where only candles or trades are known, a book is made up around their price: levels stand
+on a fixed grid, so that a level keeps its place while the price moves, and their amounts depend on symbol, price and minute
+alone. The same moment is always the same book. It is thick enough to trade on and no model of a real one.
 """
 
 import math
@@ -25,6 +25,8 @@ EMPTY = Book((), ())
 
 def book(listing: "Listing", now_ms: int) -> Book:
     """Return the book at a moment; the same object as long as nothing changes. Empty before the first candle."""
+    if listing.depth is not None:
+        return listing.depth.book(now_ms)
     moment = now_ms // CHANGES_MS * CHANGES_MS
     seen = listing.seen
     if seen.moment_ms != moment:
@@ -38,6 +40,8 @@ def trades(listing: "Listing", from_ms: int, to_ms: int) -> list[Print]:
     A candle prints its open, its two extremes and its close, each a quarter of its volume: those of the closed candle, so that
     a trade once told never changes.
     """
+    if listing.prints is not None:
+        return listing.prints.trades(from_ms, to_ms)
     source = listing.source
     candles = source.candles(from_ms - source.step_ms, to_ms + 1, to_ms + source.step_ms)
     return [trade for trade in _prints(candles, source.step_ms, listing) if from_ms < trade.time_ms <= to_ms]
@@ -45,6 +49,8 @@ def trades(listing: "Listing", from_ms: int, to_ms: int) -> list[Print]:
 
 def moment_before(listing: "Listing", trade_id: int) -> int:
     """Return a moment after which all trades from `trade_id` on were printed, and few others."""
+    if listing.prints is not None:
+        return listing.prints.moment_before(trade_id)
     return max(listing.source.first_ms(), trade_id // 4 * listing.source.step_ms) - 1
 
 

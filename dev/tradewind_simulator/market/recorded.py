@@ -42,6 +42,10 @@ class RecordedMarket:
         """Return the close of the last candle."""
         return int(self._candles.ts[-1]) + self.step_ms
 
+    def last_price(self) -> float:
+        """Return the last close."""
+        return float(self._candles.close[-1])
+
     def default_start_ms(self) -> int:
         """Return where virtual time begins by itself: after 1,000 candles, or after a quarter of a shorter file."""
         return int(self._candles.ts[min(1000, len(self._candles) // 4)])

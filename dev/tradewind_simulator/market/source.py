@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tradewind_engine.candles import Candles
+from tradewind_engine.trading.book import Print
 
 
 class CandleSource(Protocol):
@@ -20,4 +21,16 @@ class CandleSource(Protocol):
 
     def end_ms(self) -> int | None:
         """Return when the market ends, None if it never does."""
+        ...
+
+
+class PrintSource(Protocol):
+    """Trades that were recorded."""
+
+    def trades(self, from_ms: int, to_ms: int) -> list[Print]:
+        """Return what was printed after `from_ms` and until `to_ms`, oldest first."""
+        ...
+
+    def moment_before(self, trade_id: int) -> int:
+        """Return a moment after which all trades from `trade_id` on were printed."""
         ...

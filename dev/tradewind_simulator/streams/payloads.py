@@ -124,11 +124,11 @@ def book_ticker(symbol_id: str, top: Book, update_id: int) -> dict[str, Any]:
     return {"u": update_id, "s": symbol_id, "b": bid[0], "B": bid[1], "a": ask[0], "A": ask[1]}
 
 
-def depth_change(symbol_id: str, change: DepthChange, event_ms: int) -> dict[str, Any]:
+def depth_change(symbol_id: str, change: DepthChange) -> dict[str, Any]:
     """Levels that changed; an amount of zero takes a level away."""
     return {
         "e": "depthUpdate",
-        "E": event_ms,
+        "E": change.time_ms,
         "s": symbol_id,
         "U": change.first_id,
         "u": change.last_id,

@@ -7,7 +7,7 @@ shows: a snapshot is always one of the books between two diffs.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -196,12 +196,12 @@ def _rows(step: Step, interval: str, open_ms: int) -> list[payloads.Row]:
 
 def _depth(stream: Stream, step: Step, market: Market) -> Iterator[Event]:
     if stream.pace_ms == TICK_MS:
-        yield from (payloads.depth_change(step.symbol_id, change, step.to_ms) for change in step.changes)
+        yield from (payloads.depth_change(step.symbol_id, change) for change in step.changes)
         return
     for change in step.changes:
         if stream.name in market.pending:
             market.pending[stream.name].add(change)
         else:
-            market.pending[stream.name] = DepthChange(change.first_id, change.last_id, dict(change.bids), dict(change.asks))
+            market.pending[stream.name] = replace(change, bids=dict(change.bids), asks=dict(change.asks))
     if step.crosses(stream.pace_ms) and stream.name in market.pending:
-        yield payloads.depth_change(step.symbol_id, market.pending.pop(stream.name), step.to_ms)
+        yield payloads.depth_change(step.symbol_id, market.pending.pop(stream.name))
