@@ -31,7 +31,7 @@ class Kube:
 
     def make(self, namespace, kind, name, spec):
         """Create a bot or backtest and return its path."""
-        plural = {"TradingBot": "tradingbots", "Backtest": "backtests"}[kind]
+        plural = {"TradingBot": "tradingbots", "Backtest": "backtests", "Strategy": "strategies"}[kind]
         body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": copy.deepcopy(spec)}
         self.api.call("POST", f"{GROUP}/namespaces/{namespace}/{plural}", body)
         return f"{GROUP}/namespaces/{namespace}/{plural}/{name}"

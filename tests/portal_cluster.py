@@ -24,6 +24,7 @@ GROUP = "/apis/tradewind.dev/v1alpha1"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 HOME = "tradewind-portal-test"
 START, MINUTE = 1_735_689_600_000, 60_000  # 2025-01-01T00:00:00Z
+PLURALS = ("plans", "tenants", "tradingbots", "backtests", "strategies")
 MERGE = "application/merge-patch+json"
 BOT_SPEC = {
     "strategy": {"template": "sma-crossover"},
@@ -65,7 +66,7 @@ def install(api: Api) -> None:
     for file in sorted((ROOT / "crds").glob("*.tradewind.dev.yaml")):
         manifest = yaml.safe_load(file.read_text())
         api.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{manifest['metadata']['name']}", manifest)
-    wait_for(lambda: [api.call("GET", f"{GROUP}/{plural}") for plural in ("plans", "tenants", "tradingbots", "backtests")])
+    wait_for(lambda: [api.call("GET", f"{GROUP}/{plural}") for plural in PLURALS])
     for plan in yaml.safe_load_all((ROOT / "crds/plans.yaml").read_text()):
         plan["spec"]["limits"]["requestsPerMinute"] = 100_000
         api.apply(f"{GROUP}/plans/{plan['metadata']['name']}", plan)

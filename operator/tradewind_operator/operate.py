@@ -14,9 +14,11 @@ from tradewind_kube.reflector import Reflector, key_of
 from tradewind_operator import measures
 from tradewind_operator.announce import Announcer
 from tradewind_operator.desired.names import SELECTOR
+from tradewind_operator.desired.strategies import reference_of
 from tradewind_operator.reconcile.backtest import reconcile_backtest
 from tradewind_operator.reconcile.bot import reconcile_bot
 from tradewind_operator.reconcile.context import Context
+from tradewind_operator.reconcile.strategy import reconcile_strategy
 from tradewind_operator.reconcile.tenant import reconcile_tenant
 from tradewind_operator.settings import OperatorSettings
 from tradewind_operator.work import Key, RetryLater, WorkQueue
@@ -27,6 +29,7 @@ RECONCILERS: dict[str, Callable[[Context, tuple[str, str]], Awaitable[float | No
     "tenants": reconcile_tenant,
     "tradingbots": reconcile_bot,
     "backtests": reconcile_backtest,
+    "strategies": reconcile_strategy,
 }
 SWEEP_S, FULL_S = 300.0, 600.0
 
@@ -45,6 +48,8 @@ class Operator:
     def seen(self, plural: str, kind: str | None, body: Object) -> None:
         """Take over an object of ours; kopf tells of them. Whatever may depend on it is worked on."""
         key = key_of(body)
+        for item in (self.world.ours[plural].get(key), body):
+            self._touch_reference(plural, key[0], item)
         if kind == "DELETED":
             self.world.ours[plural].pop(key, None)
             self.world.receipts.pop(body["metadata"].get("uid", ""), None)
@@ -119,9 +124,20 @@ class Operator:
         elif "tradewind.dev/tenant" in labels and kind != "Pod":
             self.queue.add(("tenants", "", labels["tradewind.dev/tenant"]))
 
+    def _touch_reference(self, plural: str, namespace: str, item: Object | None) -> None:
+        """Work on the Strategy that a bot names or named: it counts them."""
+        if plural == "tradingbots" and item is not None and (name := reference_of(item)):
+            self.queue.add(("strategies", namespace, name))
+
     def _touch(self, plural: str, key: tuple[str, str]) -> None:
         if plural in RECONCILERS:
             self.queue.add((plural, *key))
+        if plural == "strategies":
+            for user in ("tradingbots", "backtests"):
+                for item in self.world.in_namespace(user, key[0]):
+                    if reference_of(item) == key[1]:
+                        self.queue.add((user, *key_of(item)))
+            return
         if plural in {"tenants", "plans"}:
             self._add_all()
         elif key not in self.world.ours[plural] or plural == "backtests":

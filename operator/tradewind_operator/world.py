@@ -9,7 +9,7 @@ from tradewind_operator.desired.shutdown import receipt_of
 
 Object = dict[str, Any]
 Pair = tuple[str, str]
-OURS = {name: group("tradewind.dev/v1alpha1", name) for name in ("tradingbots", "backtests", "tenants", "plans")}
+OURS = {name: group("tradewind.dev/v1alpha1", name) for name in ("tradingbots", "backtests", "strategies", "tenants", "plans")}
 CHILDREN: dict[str, KindPath] = {
     "Namespace": core("namespaces"),
     "ResourceQuota": core("resourcequotas"),
@@ -56,6 +56,10 @@ class World:
         """Return our objects of a namespace, oldest first."""
         found = [item for (place, _), item in self.ours[plural].items() if place == namespace]
         return sorted(found, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["uid"]))
+
+    def strategies_of(self, namespace: str) -> dict[str, Object]:
+        """Return the Strategies of a namespace by name."""
+        return {name: item for (place, name), item in self.ours["strategies"].items() if place == namespace}
 
     def pods_of(self, namespace: str, label: str, value: str) -> list[Object]:
         """Return the pods of a namespace that carry a label, newest first."""

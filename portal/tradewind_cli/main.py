@@ -17,7 +17,7 @@ COMMANDS = {
     "kill": ("tradewind_cli.kill", "stop bots at once, and let them trade again"),
     "login": ("tradewind_cli.login", "log in to a portal and keep a token"),
     "optimise": ("tradewind_cli.optimise", "search for good parameters, and say how far to trust them"),
-    "strategy": ("tradewind_cli.strategy", "validate and show strategy documents"),
+    "strategy": ("tradewind_cli.strategy", "validate, explain, list, apply and remove strategies"),
 }
 
 

@@ -38,6 +38,7 @@ from tradewind_portal.services import Services
 from tradewind_portal.serving import Server, listen, metrics_app, serve, server_for, stop_on_signals
 from tradewind_portal.settings import Settings
 from tradewind_portal.store import FileTakenError, SchemaMismatchError, Store
+from tradewind_portal.strategies.service import Strategies
 from tradewind_portal.tenants.service import Tenants
 from tradewind_portal.tokens.service import Tokens
 
@@ -65,6 +66,7 @@ def make_services(
         tokens=Tokens(store),
         tenants=Tenants(store, cluster, passwords),
         bots=Bots(cluster, settings.exchanges),
+        strategies=Strategies(cluster),
         backtests=Backtests(cluster, results, settings.exchanges),
         candles=CandleLibrary(store, settings.data_dir / "candles", settings),
         identities=Identities(cluster, ledgers, settings.token_audience),

@@ -14,12 +14,13 @@ from tradewind_portal.keys import routes as keys
 from tradewind_portal.kill import routes as kill
 from tradewind_portal.ledger import routes as ledger
 from tradewind_portal.services import Services
+from tradewind_portal.strategies import routes as strategies
 from tradewind_portal.tenants import routes as tenants
 from tradewind_portal.tokens import routes as tokens
 
 MAX_BODY = 1024 * 1024
 PUBLIC_DESCRIPTION = (
-    "Tenants, bots, backtests and candles of Tradewind. Errors are problem+json (RFC 9457) with a stable `code`. "
+    "Tenants, bots, backtests, strategies and candles of Tradewind. Errors are problem+json (RFC 9457) with a stable `code`. "
     "Send `Authorization: Bearer tw_pat_...`, or the cookies of /api/v1/auth/login with the header `Tradewind-Request: 1`."
 )
 
@@ -27,7 +28,7 @@ PUBLIC_DESCRIPTION = (
 def public_app(services: Services | None) -> FastAPI:
     """Return the public application; without services it can only describe itself."""
     app = _app("Tradewind", PUBLIC_DESCRIPTION, services, openapi_url="/api/v1/openapi.json")
-    for feature in (auth, tokens, tenants, bots, keys, kill, backtests, candles, audit, health):
+    for feature in (auth, tokens, tenants, bots, keys, kill, backtests, strategies, candles, audit, health):
         app.include_router(feature.router, responses=PROBLEM)
     return app
 

@@ -18,6 +18,7 @@ from tradewind_portal.ratelimits import RateLimits
 from tradewind_portal.results.service import Results
 from tradewind_portal.settings import Settings
 from tradewind_portal.store import Store
+from tradewind_portal.strategies.service import Strategies
 from tradewind_portal.tenants.scope import requests_per_minute
 from tradewind_portal.tenants.service import Tenants
 from tradewind_portal.tokens.service import Tokens
@@ -37,6 +38,7 @@ class Services:
     tenants: Tenants
     bots: Bots
     backtests: Backtests
+    strategies: Strategies
     candles: CandleLibrary
     identities: Identities
     ledgers: Ledgers

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from portal_cluster import GROUP, MERGE, install, make_namespace
 
+from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.kinds import KINDS
 from tradewind_api.schema import structural
 from tradewind_cluster.api import ApiError
@@ -45,6 +46,13 @@ DOCUMENT = {
     "exit": {"when": "up"},
 }
 
+STRATEGY = {
+    "apiVersion": "tradewind.dev/v1alpha1",
+    "kind": "Strategy",
+    "metadata": {"name": "strategy", "namespace": NAMESPACE},
+    "spec": {"document": DOCUMENT},
+}
+
 
 @pytest.fixture(scope="module")
 def server(api):
@@ -66,7 +74,7 @@ def create(server, resource, **changes):
             del place[last]
         else:
             place[last] = value
-    plural = {"TradingBot": "tradingbots", "Backtest": "backtests"}[body["kind"]]
+    plural = {"TradingBot": "tradingbots", "Backtest": "backtests", "Strategy": "strategies"}[body["kind"]]
     return server.call("POST", f"{GROUP}/namespaces/{NAMESPACE}/{plural}?dryRun=All", body)
 
 
@@ -178,6 +186,37 @@ def test_a_backtest_is_accepted(server, changes):
 def test_a_backtest_is_refused(server, changes, message):
     """The answer names the field or the rule."""
     assert message in refusal(server, BACKTEST, **changes)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_shipped_strategy_is_accepted(server, name):
+    """As the portal writes it and as its file has it."""
+    assert create(server, STRATEGY, document=template(name).to_json())["kind"] == "Strategy"
+
+
+NODE = DOCUMENT["nodes"][1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"document": None}, "spec.document"),
+        ({"document__timeframe": "7m"}, "spec.document.timeframe"),
+        ({"document__schema": "tradewind.strategy/v2"}, "spec.document.schema"),
+        ({"document__nodes": []}, "spec.document.nodes"),
+        ({"document__nodes": [NODE | {"id": f"n{i}", "in": ["close"]} for i in range(65)]}, "must have at most 64 items"),
+        ({"document__nodes": [NODE | {"id": "Up"}]}, "spec.document.nodes[0].id"),
+        ({"document__nodes": [NODE | {"in": ["gone"]}]}, "every reference in `in` must be"),
+        ({"document__nodes": [DOCUMENT["nodes"][0]] * 2}, "Duplicate value"),
+        ({"document__nodes": [NODE | {"in": ["close"], "params": {"value": "3"}}]}, "spec.document.nodes[0].params.value"),
+        ({"document__entry": {}}, "spec.document.entry.when"),
+        ({"document__protect": {"stopLossPercent": 101}}, "spec.document.protect.stopLossPercent"),
+        ({"document__entry": {"when": "up", "ladder": {"steps": 11, "spacingPercent": 1}}}, "spec.document.entry.ladder.steps"),
+    ],
+)
+def test_a_strategy_is_refused(server, changes, message):
+    """The answer names the field or the rule."""
+    assert message in refusal(server, STRATEGY, **changes)
 
 
 @pytest.fixture(scope="module")

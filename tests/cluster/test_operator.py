@@ -11,6 +11,7 @@ from operator_kube import BOT, READY, Kube, ended
 from operator_process import OperatorProcess, install_rights
 from portal_cluster import GROUP, install, wait_for
 
+from tradewind_api.document.resolve import template
 from tradewind_cluster.api import ApiError
 
 BACKTEST = {
@@ -115,6 +116,40 @@ def test_a_bot_that_cannot_run_says_why(kube, operator, name, change, condition,
     assert message in kube.condition(path, condition)["message"]
     assert "False" == kube.condition(path, "Ready")["status"]
     assert [] == kube.children(namespace, "statefulsets", "bot-")
+
+
+def test_a_strategy_reaches_its_bot(kube, operator):
+    """Named before it is there, made, edited, spoiled, deleted: the bot's condition and file tell of each."""
+    namespace = kube.tenant("library")
+    spec = {key: value for key, value in BOT.items() if key != "timeframe"} | {"strategy": {"ref": {"name": "mine"}}}
+    bot = kube.make(namespace, "TradingBot", "user", spec)
+    wait_for(lambda: kube.condition(bot, "StrategyValid")["reason"] == "StrategyMissing")
+    assert "no Strategy 'mine'" in kube.condition(bot, "Ready")["message"]
+    backtest = kube.make(namespace, "Backtest", "early", BACKTEST | {"strategy": {"ref": {"name": "mine"}}})
+    wait_for(lambda: kube.condition(backtest, "Admitted")["reason"] == "StrategyMissing")
+    path = kube.make(namespace, "Strategy", "mine", {"document": template("sma-crossover").to_json()})
+    wait_for(lambda: kube.summary(path) == "Ready")
+    wait_for(lambda: kube.get(path)["status"]["usedBy"] == 1)
+    assert "SMA(10) crosses above SMA(50)" in kube.get(path)["status"]["sentence"]
+
+    def document():
+        return json.loads(kube.children(namespace, "configmaps", "bot-user-")[0]["data"]["bot.json"])["strategy"]
+
+    wait_for(lambda: kube.children(namespace, "configmaps", "bot-user-"))
+    assert template("sma-crossover").to_json() == document()
+    wait_for(lambda: kube.summary(backtest) == "Running")
+    kube.patch(path, {"spec": {"document": {"protect": {"stopLossPercent": 5}}}})
+    wait_for(lambda: document()["protect"] == {"stopLossPercent": 5})
+    wait_for(lambda: kube.get(bot)["status"]["strategyDigest"] == kube.get(path)["status"]["digest"])
+    kube.patch(path, {"spec": {"document": {"entry": {"when": "fast"}}}})
+    wait_for(lambda: kube.summary(path) == "Invalid")
+    errors = kube.get(path)["status"]["errors"]
+    assert [("", "entry.when", "WrongType")] == [(error["node"], error["field"], error["code"]) for error in errors]
+    wait_for(lambda: "Strategy 'mine' is not valid" in kube.condition(bot, "StrategyValid")["message"])
+    assert {"stopLossPercent": 5} == document()["protect"]
+    kube.api.call("DELETE", path)
+    wait_for(lambda: kube.condition(bot, "StrategyValid")["reason"] == "StrategyMissing")
+    assert 1 == kube.children(namespace, "statefulsets", "bot-user-")[0]["spec"]["replicas"]
 
 
 def test_the_quota_is_the_api_servers(kube, operator):

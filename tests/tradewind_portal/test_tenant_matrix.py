@@ -5,6 +5,7 @@ from typing import Any
 import pytest_asyncio
 from portal_double import Running
 
+from tradewind_api.document.resolve import template
 from tradewind_portal.application import internal_app, public_app
 from tradewind_portal.auth.queries import insert_membership
 from tradewind_portal.auth.subject import Membership
@@ -80,6 +81,12 @@ EXPECTED: dict[str, dict[str, int]] = {
     "get_report": LOOK,
     "list_trades": LOOK,
     "get_backtest_equity": LOOK,
+    "create_strategy": TRADE,
+    "list_strategies": LOOK,
+    "get_strategy": LOOK,
+    "replace_strategy": TRADE,
+    "delete_strategy": TRADE,
+    "validate_strategy": LOOK,
     "import_candles": TRADE,
     "list_candles": LOOK,
     "get_candles": LOOK,
@@ -89,6 +96,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "version": OPEN,
 }
 SECRETS = {"apiKey": "key-0123456789", "secret": "secret-0123456789"}
+DOCUMENT = template("rsi").to_json()
 CANDLES = "ts,open,high,low,close,volume\n1735689600000,1,1,1,1,1\n1735689660000,1,1,1,1,1\n"
 
 
@@ -197,11 +205,13 @@ async def again(portal: Running, asker: str) -> dict[str, str]:
 async def prepare(portal: Running, alice: dict[str, str], bot_spec: dict[str, Any], backtest_spec: dict[str, Any]) -> None:
     """Make sure that acme has a bot and a backtest with a report, both called mine, and nothing called new."""
     cluster = portal.cluster
-    for kind in (Kind.TRADING_BOT, Kind.BACKTEST):
+    for kind in (Kind.TRADING_BOT, Kind.BACKTEST, Kind.STRATEGY):
         await cluster.delete(kind, "new", namespace="tw-acme-test")
     await cluster.delete(Kind.TENANT, "new")
     if cluster.cached(Kind.TRADING_BOT, "mine", "tw-acme-test") is None:
         cluster.put(Kind.TRADING_BOT, {"metadata": {"name": "mine"}, "spec": bot_spec}, "tw-acme-test")
+    if cluster.cached(Kind.STRATEGY, "mine", "tw-acme-test") is None:
+        cluster.put(Kind.STRATEGY, {"metadata": {"name": "mine"}, "spec": {"document": DOCUMENT}}, "tw-acme-test")
     if cluster.cached(Kind.BACKTEST, "mine", "tw-acme-test") is None:
         item = cluster.put(Kind.BACKTEST, {"metadata": {"name": "mine"}, "spec": backtest_spec}, "tw-acme-test")
         uid, tenant = item["metadata"]["uid"], cluster.cached(Kind.TENANT, "acme")
@@ -257,6 +267,9 @@ def body_for(name: str, asker: str, bot_spec: dict[str, object], backtest_spec: 
         "revoke_exchange_keys": {"json": {"tenant": "umbrella", "reason": "x"}},
         **{key: {"json": {"reason": "x"}} for key in ("kill_bot", "kill_account", "kill_tenant", "kill_platform")},
         "create_backtest": {"json": {"metadata": {"name": "new"}, "spec": backtest_spec}},
+        "create_strategy": {"json": {"metadata": {"name": "new"}, "spec": {"document": DOCUMENT}}},
+        "replace_strategy": {"json": {"metadata": {"name": "mine"}, "spec": {"document": DOCUMENT}}},
+        "validate_strategy": {"json": {"document": DOCUMENT}},
         "import_candles": {"content": CANDLES, **content},
     }
     return bodies.get(name, {})

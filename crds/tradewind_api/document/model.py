@@ -3,7 +3,6 @@
 Data, never code. Shape only: whether operations exist, references resolve and types fit is for `validation` to say.
 """
 
-import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -37,12 +36,13 @@ def _number(value: Any) -> float | int:
     """Return a finite JSON number, integral floats as integers so that 14.0 and 14 are one document."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, got {type(value).__name__}")  # noqa: TRY004 - pydantic collects ValueError
-    if not math.isfinite(value) or abs(value) > 1e15:
-        raise ValueError(f"expected a finite number, got {value!r}")
+    if not -1e15 <= value <= 1e15:  # also where an integer is too large for math.isfinite
+        raise ValueError("expected a finite number of at most 1e15")
     return int(value) if float(value).is_integer() else value
 
 
 Number = Annotated[float | int, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
 Percent = Annotated[Number, Field(gt=0, le=100)]
 NodeId = Annotated[str, Field(pattern=NODE_ID.pattern)]
 Reference = Annotated[str, Field(min_length=1, max_length=63)]
@@ -86,7 +86,7 @@ class Ladder(_Part):
     All buys together spend at most `capPercent` of the equity.
     """
 
-    steps: Annotated[int, Field(ge=1, le=10)]
+    steps: Annotated[Whole, Field(ge=1, le=10)]
     spacing_percent: Annotated[Number, Field(gt=0, lt=50)]
     size_factor: Annotated[Number, Field(ge=0.1, le=5)] = 1
     cap_percent: Percent = 100
@@ -115,8 +115,8 @@ class Protect(_Part):
     stop_loss_percent: Annotated[Number, Field(gt=0, lt=100)] | None = None
     take_profit_percent: Annotated[Number, Field(gt=0, le=10_000)] | None = None
     trailing_stop_percent: Annotated[Number, Field(gt=0, lt=100)] | None = None
-    max_candles_in_trade: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    cooldown_candles: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    max_candles_in_trade: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
+    cooldown_candles: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
 
 
 class StrategyDocument(_Part):

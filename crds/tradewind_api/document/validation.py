@@ -13,7 +13,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from tradewind_api.document.errors import DocumentError, InvalidDocumentError
-from tradewind_api.document.model import MAX_BYTES, MAX_HISTORY, MAX_LOOKBACK, TIMEFRAME_MS, Node, StrategyDocument
+from tradewind_api.document.model import (
+    MAX_BYTES,
+    MAX_HISTORY,
+    MAX_LOOKBACK,
+    MAX_NODES,
+    TIMEFRAME_MS,
+    Node,
+    StrategyDocument,
+)
 from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_api.operations.declaration import Operation, SeriesType
 
@@ -34,7 +42,7 @@ def parse_document(raw: Any) -> StrategyDocument:
     try:
         document = StrategyDocument.model_validate(raw)
     except ValidationError as exc:
-        raise InvalidDocumentError(_shape_errors(raw, exc)) from None
+        raise InvalidDocumentError([*_shape_errors(raw, exc), *_errors_beside(raw)]) from None
     errors = check_document(document)
     if errors:
         raise InvalidDocumentError(errors)
@@ -270,6 +278,28 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean ...?` for a near miss, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _errors_beside(raw: Any) -> Iterable[DocumentError]:
+    """Yield what is wrong with the meaning of the well-shaped parts of a document that is not well-shaped as a whole."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("nodes"), list):
+        return
+    whole, nodes = [], {}
+    for entry in raw["nodes"][:MAX_NODES]:
+        try:
+            node = Node.model_validate(entry)
+            whole.append(node)
+        except ValidationError:
+            named = entry.get("id") if isinstance(entry, dict) else None
+            node = Node.model_construct(id=str(named), op="", inputs=[], params={})  # may be referred to
+        nodes.setdefault(node.id, node)
+    yield from _duplicates(whole)
+    for node in whole:
+        yield from _node_errors(node, nodes)
+    for sink in ("entry", "exit"):
+        part = raw.get(sink)
+        if isinstance(part, dict) and isinstance(part.get("when"), str):
+            yield from _reference_errors("", f"{sink}.when", part["when"], nodes, wanted="boolean")
 
 
 def _shape_errors(raw: Any, exc: ValidationError) -> list[DocumentError]:

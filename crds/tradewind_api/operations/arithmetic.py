@@ -5,7 +5,7 @@ from tradewind_api.operations.declaration import Operation, number
 VALUE = number("value", None, minimum=-1e12, maximum=1e12, step=1, meaning="second number, instead of a second input")
 
 
-def _arithmetic(name: str, summary: str) -> Operation:
+def _arithmetic(name: str, summary: str, phrase: str) -> Operation:
     return Operation(
         name,
         summary,
@@ -14,14 +14,15 @@ def _arithmetic(name: str, summary: str) -> Operation:
         lookback=lambda _: 1,
         parameters=(VALUE,),
         optional_inputs=1,
+        phrase=phrase,
     )
 
 
 ARITHMETIC = (
-    _arithmetic("add", "sum of the two"),
-    _arithmetic("subtract", "the first less the second"),
-    _arithmetic("multiply", "product of the two"),
-    _arithmetic("divide", "the first over the second; unknown where the second is 0"),
+    _arithmetic("add", "sum of the two", "({0} plus {1})"),
+    _arithmetic("subtract", "the first less the second", "({0} less {1})"),
+    _arithmetic("multiply", "product of the two", "({0} times {1})"),
+    _arithmetic("divide", "the first over the second; unknown where the second is 0", "({0} over {1})"),
     Operation(
         "typical_price",
         "mean of high, low and close",

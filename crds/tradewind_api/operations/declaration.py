@@ -37,6 +37,8 @@ class Operation:
         lookback: Candles that one value needs, itself included, from the parameters.
         clock: Whether the engine hands it the open times of the candles before its inputs.
         version: Part of the digest of every document that uses the operation; raised when its numbers change.
+        phrase: How a person says it, with {0} {1} for inputs and {name} for parameters; what joins the inputs of a variadic
+            one. Left out, it is its name and parameters.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Operation:
     optional_inputs: int = 0
     clock: bool = False
     version: int = 1
+    phrase: str = ""
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""

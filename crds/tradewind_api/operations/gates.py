@@ -14,6 +14,7 @@ GATES = (
             integer("end", 1440, minimum=1, maximum=1440, meaning="minute of the day"),
         ),
         clock=True,
+        phrase="the minute of the day (UTC) is from {start} up to {end}",
     ),
     Operation(
         "weekday",
@@ -26,5 +27,6 @@ GATES = (
             integer("last", 5, maximum=7, meaning="day of the week"),
         ),
         clock=True,
+        phrase="the day of the week is {first} to {last} (1 is Monday, UTC)",
     ),
 )

@@ -12,7 +12,7 @@ from tradewind_demo.steps import DemoError
 
 CHART = ROOT / "charts/tradewind"
 NODE_PORT = 30800
-CRDS = ("tradingbots", "backtests", "tenants", "plans")
+CRDS = ("tradingbots", "backtests", "strategies", "tenants", "plans")
 
 
 def define(kube: Kube) -> None:

@@ -1,11 +1,13 @@
 """A backtest's objects and status, from its resource, its tenant's plan, and what is observed of its Job and pod."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.ranges import axes_of
 from tradewind_api.plan import PlanSpec
 from tradewind_operator.desired.config_map import backtest_config, backtest_config_map
@@ -13,7 +15,7 @@ from tradewind_operator.desired.job import job
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.pod_state import PodState, last_words
 from tradewind_operator.desired.status import Fact
-from tradewind_operator.desired.strategies import resolve_strategy
+from tradewind_operator.desired.strategies import MISSING, reference_of, resolve_strategy
 from tradewind_operator.settings import OperatorSettings
 
 FINAL = ("Succeeded", "Failed")
@@ -35,13 +37,19 @@ class BacktestPlan:
 
 @dataclass(frozen=True, slots=True)
 class BacktestContext:
-    """What a backtest is judged by. `waiting_before` and `running` count the tenant's other unfinished ones."""
+    """What a backtest is judged by.
+
+    `waiting_before` and `running` count the tenant's other unfinished ones; `library` are the namespace's Strategies by name,
+    `kept` is the document that was copied into its ConfigMap: a backtest runs what its Strategy was then, edits come too late.
+    """
 
     tenant: Object | None
     plan: PlanSpec | None
     waiting_before: int
     running: int
     settings: OperatorSettings
+    library: Mapping[str, Object] = field(default_factory=dict)
+    kept: StrategyDocument | None = None
 
 
 def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object | None, pod: PodState) -> BacktestPlan:
@@ -50,11 +58,14 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
     if refusal or context.tenant is None or context.plan is None:
         return _failed("UserError" if refusal else "NoTenant", refusal or _no_tenant(backtest))
     try:
-        document = resolve_strategy(backtest["spec"])
+        pinned = context.kept if reference_of(backtest) else None
+        document = pinned or resolve_strategy(backtest["spec"], context.library)
         config = backtest_config(backtest, context.tenant, document)
         if config.optimization:
             axes_of(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in config.optimization.parameters})
     except InvalidDocumentError as exc:
+        if exc.errors[0].code == MISSING:
+            return _waits_for_strategy(str(exc.errors[0].message))
         return _failed("UserError", "strategy: " + "; ".join(str(error) for error in exc.errors[:10]))
     except ValidationError as exc:
         fault = exc.errors(include_url=False)[0]
@@ -132,6 +143,12 @@ def _refusal(backtest: Object, context: BacktestContext) -> str:
 
 def _no_tenant(backtest: Object) -> str:
     return f"namespace {backtest['metadata']['namespace']} belongs to no Tenant"
+
+
+def _waits_for_strategy(message: str) -> BacktestPlan:
+    """A Strategy may be applied after the backtest that names it: the condition tells, and nothing has failed."""
+    facts = [Fact("Admitted", False, MISSING, message), Fact("Running", False, "Queued"), _open()]
+    return BacktestPlan([], facts, "Queued")
 
 
 def _open() -> Fact:

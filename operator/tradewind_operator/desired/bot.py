@@ -5,13 +5,15 @@ notice at the resource, which becomes the condition Halted.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.model import StrategyDocument
 from tradewind_api.plan import PlanSpec
 from tradewind_api.resources import NOTICE_ANNOTATION
 from tradewind_operator.desired.config_map import bot_config, bot_config_map
@@ -21,7 +23,7 @@ from tradewind_operator.desired.pod_state import PodState
 from tradewind_operator.desired.service_account import bot_account
 from tradewind_operator.desired.stateful_set import stateful_set
 from tradewind_operator.desired.status import Fact
-from tradewind_operator.desired.strategies import resolve_strategy
+from tradewind_operator.desired.strategies import MISSING, reference_of, resolve_strategy
 from tradewind_operator.settings import OperatorSettings
 
 
@@ -37,13 +39,19 @@ class BotPlan:
 
 @dataclass(frozen=True, slots=True)
 class BotContext:
-    """What a bot is judged by besides its own resource. `rank` counts the tenant's older bots, `live_rank` the live ones."""
+    """What a bot is judged by besides its own resource.
+
+    `rank` counts the tenant's older bots, `live_rank` the live ones; `library` are the namespace's Strategies by name; `kept`
+    is the document that was last copied into the bot's ConfigMap.
+    """
 
     tenant: Object | None
     plan: PlanSpec | None
     rank: int
     live_rank: int
     settings: OperatorSettings
+    library: Mapping[str, Object] = field(default_factory=dict)
+    kept: StrategyDocument | None = None
 
 
 def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
@@ -51,11 +59,9 @@ def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
     refusal = admission(bot, context)
     if refusal:
         return _refused(refusal, Fact("StrategyValid", None, "NotChecked"), pod)
-    try:
-        document = resolve_strategy(bot["spec"])
-    except InvalidDocumentError as exc:
-        message = "; ".join(str(error) for error in exc.errors[:10])
-        return _refused(Fact("Admitted", True, "Admitted"), Fact("StrategyValid", False, "Invalid", message), pod)
+    document, valid = _strategy(bot, context)
+    if document is None:
+        return _refused(Fact("Admitted", True, "Admitted"), valid, pod)
     exchange = context.settings.exchange(bot["spec"]["exchange"])
     if context.tenant is None or exchange is None:
         raise AssertionError("admission let a bot pass without tenant or exchange")
@@ -64,7 +70,7 @@ def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
     except ValidationError as exc:
         fault = exc.errors(include_url=False)[0]
         message = f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-        return _refused(Fact("Admitted", False, "Invalid", message), Fact("StrategyValid", True, "Valid"), pod)
+        return _refused(Fact("Admitted", False, "Invalid", message), valid, pod)
     policy, suspended = bot["spec"].get("runPolicy", "Running"), context.tenant["spec"].get("lifecycle", "Active") != "Active"
     stopped = policy == "Stopped" or suspended
     objects = [
@@ -77,13 +83,30 @@ def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
     facts = [
         held_back(held) or ready(policy, pod, suspended=suspended),
         Fact("Admitted", True, "Admitted"),
-        Fact("StrategyValid", True, "Valid"),
+        valid,
         runner_available(pod, stopped=stopped),
         *([credentials_valid(pod, held)] if is_live(bot) else []),
         *([Fact("Halted", True, *held)] if held else []),
     ]
     word = "Halted" if held else summary(policy, pod, stopped=stopped)
     return BotPlan(objects, facts, word, strategy_digest(document))
+
+
+def _strategy(bot: Object, context: BotContext) -> tuple[StrategyDocument | None, Fact]:
+    """Return the bot's document and whether it is valid.
+
+    A bot that runs a Strategy which was then deleted or spoiled goes on with what it has: somebody else's slip must not take
+    the pod away from under an open position.
+    """
+    try:
+        return resolve_strategy(bot["spec"], context.library), Fact("StrategyValid", True, "Valid")
+    except InvalidDocumentError as exc:
+        message = "; ".join(str(error) for error in exc.errors[:10])
+        reason = MISSING if exc.errors[0].code == MISSING else "Invalid"
+    if reference_of(bot) and context.kept is not None:
+        message += f"; the bot goes on with the strategy that it has, {strategy_digest(context.kept)[:12]}"
+        return context.kept, Fact("StrategyValid", False, reason, message)
+    return None, Fact("StrategyValid", False, reason, message)
 
 
 def admission(bot: Object, context: BotContext) -> Fact | None:

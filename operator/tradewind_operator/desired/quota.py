@@ -21,6 +21,7 @@ def quota(tenant: Object, plan: PlanSpec) -> Object:
             "hard": {
                 "count/tradingbots.tradewind.dev": str(limits.bots),
                 "count/backtests.tradewind.dev": str(max(100, 25 * backtests)),
+                "count/strategies.tradewind.dev": "500",
                 "pods": str(pods),
                 "requests.cpu": f"{cpu}m",
                 "requests.memory": f"{memory}Mi",

@@ -1,5 +1,5 @@
 """Compares what should be with what is, and acts.
 
-- apply: one object    - status: the status of one resource    - tenant, bot, backtest: one kind a file
+- apply: one object    - status: the status of one resource    - tenant, bot, backtest, strategy: one kind a file
 - context: what all of them are given
 """

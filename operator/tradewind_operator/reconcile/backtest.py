@@ -6,6 +6,7 @@ from tradewind_kube.errors import NotFoundError
 from tradewind_operator.desired.backtest import FINAL, BacktestContext, BacktestPlan, desired_backtest, job_ended
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state
+from tradewind_operator.desired.strategies import MISSING, kept_document
 from tradewind_operator.reconcile.apply import ensure
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.status import now, write_status
@@ -36,6 +37,8 @@ async def reconcile_backtest(context: Context, key: tuple[str, str]) -> float | 
         waiting_before=waiting,
         running=running,
         settings=context.settings,
+        library=context.world.strategies_of(key[0]),
+        kept=kept_document(context.world.children["ConfigMap"].get(job_key), "backtest.json"),
     )
     plan = desired_backtest(backtest, judged, its_job, state)
     await _act(context, plan, job_key, its_job)
@@ -70,9 +73,14 @@ def _others(context: Context, backtest: Object) -> tuple[int, int]:
         its_job = context.world.children["Job"].get((metadata["namespace"], child_name("backtest", other)))
         if its_job is not None and not its_job["spec"].get("suspend") and not job_ended(its_job):
             running += 1
-        elif older and not job_ended(its_job):
+        elif older and not job_ended(its_job) and not _without_strategy(other):
             waiting += 1
     return running, waiting
+
+
+def _without_strategy(backtest: Object) -> bool:
+    """Return whether it waits for a Strategy that is not there; it keeps nobody waiting."""
+    return any(condition["reason"] == MISSING for condition in (backtest.get("status") or {}).get("conditions") or [])
 
 
 def _fields(plan: BacktestPlan, before: Object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from tradewind_operator.desired.bot import BotContext, BotPlan, desired_bot, is_live
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state
+from tradewind_operator.desired.strategies import kept_document
 from tradewind_operator.reconcile.apply import HASH, ensure, with_hash
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.shutdown import hold, pod_of, reconcile_shutdown, stop
@@ -30,6 +31,8 @@ async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
         rank=len(older),
         live_rank=sum(item["spec"].get("mode") == "Live" for item in older),
         settings=context.settings,
+        library=context.world.strategies_of(key[0]),
+        kept=kept_document(context.world.children["ConfigMap"].get((key[0], child_name("bot", bot))), "bot.json"),
     )
     pod = pod_of(context, bot)
     plan = desired_bot(bot, judged, pod_state(pod))

@@ -9,8 +9,8 @@ from tradewind_operator.desired.status import Fact, conditions
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.world import OURS
 
-KINDS = {"tradingbots": "TradingBot", "backtests": "Backtest", "tenants": "Tenant"}
-BAD = {"Failed", "Halted"}
+KINDS = {"tradingbots": "TradingBot", "backtests": "Backtest", "strategies": "Strategy", "tenants": "Tenant"}
+BAD = {"Failed", "Halted", "Invalid"}
 
 
 def now() -> str:

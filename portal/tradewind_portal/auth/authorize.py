@@ -13,6 +13,8 @@ class Action(StrEnum):
     BOTS_WRITE = "bots.write"
     BACKTESTS_READ = "backtests.read"
     BACKTESTS_WRITE = "backtests.write"
+    STRATEGIES_READ = "strategies.read"
+    STRATEGIES_WRITE = "strategies.write"
     CANDLES_READ = "candles.read"
     CANDLES_WRITE = "candles.write"
     KEYS_READ = "keys.read"
@@ -26,10 +28,20 @@ class Action(StrEnum):
     PLATFORM_WRITE = "platform.write"
 
 
-_LOOK = frozenset({Action.BOTS_READ, Action.BACKTESTS_READ, Action.CANDLES_READ, Action.KEYS_READ, Action.KILL_READ})
+_LOOK = frozenset(
+    {
+        Action.BOTS_READ,
+        Action.BACKTESTS_READ,
+        Action.STRATEGIES_READ,
+        Action.CANDLES_READ,
+        Action.KEYS_READ,
+        Action.KILL_READ,
+    }
+)
 _TRADE = _LOOK | {
     Action.BOTS_WRITE,
     Action.BACKTESTS_WRITE,
+    Action.STRATEGIES_WRITE,
     Action.CANDLES_WRITE,
     Action.KEYS_WRITE,
     Action.KILL_WRITE,

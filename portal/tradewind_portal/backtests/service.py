@@ -12,7 +12,7 @@ from tradewind_portal.cluster.port import Cluster, Kind, Object, body_of, uid_of
 from tradewind_portal.problems import Problem, not_found
 from tradewind_portal.results.queries import StoredReport
 from tradewind_portal.results.service import Results
-from tradewind_portal.strategies import check_exchange, check_strategy, refuse
+from tradewind_portal.strategies.checks import check_exchange, check_strategy, refuse
 from tradewind_portal.tenants.scope import TenantScope
 
 

@@ -13,7 +13,7 @@ from tradewind_portal.cluster.generations import check_generation
 from tradewind_portal.cluster.live import FIELD_MANAGER
 from tradewind_portal.cluster.port import Cluster, Kind, Object, body_of, uid_of
 from tradewind_portal.problems import Problem, not_found
-from tradewind_portal.strategies import check_exchange, check_strategy, refuse
+from tradewind_portal.strategies.checks import check_exchange, check_strategy, refuse
 from tradewind_portal.tenants.scope import TenantScope
 
 ATTEMPTS = 4

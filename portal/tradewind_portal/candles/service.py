@@ -24,7 +24,7 @@ from tradewind_portal.clock import now_ms
 from tradewind_portal.problems import FieldError, Problem, not_found
 from tradewind_portal.settings import Settings
 from tradewind_portal.store import Store
-from tradewind_portal.strategies import check_exchange, refuse
+from tradewind_portal.strategies.checks import check_exchange, refuse
 
 INTAKE = "tradewind_portal.candles.intake"
 INTAKE_SECONDS = 300

@@ -1,4 +1,4 @@
-"""The cluster itself: `tradewind_kube` behind the portal's port, with copies of our four kinds kept up to date."""
+"""The cluster itself: `tradewind_kube` behind the portal's port, with copies of our kinds kept up to date."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ def path_of(kind: Kind) -> KindPath:
 
 
 class LiveCluster:
-    """Follows tenants, plans, bots and backtests; use as an async context manager."""
+    """Follows everything that is of our kinds; use as an async context manager."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._client = KubeClient(configuration, field_manager=FIELD_MANAGER)
@@ -188,5 +188,4 @@ def identity_from(status: Object, audience: str) -> PodIdentity | None:
 
 
 def _named(kind: Kind, name: str) -> str:
-    words = {Kind.TRADING_BOT: "bot", Kind.BACKTEST: "backtest", Kind.TENANT: "tenant", Kind.PLAN: "plan"}
-    return f"{words[kind]} {name}"
+    return f"{'bot' if kind is Kind.TRADING_BOT else kind.kind.lower()} {name}"

@@ -14,6 +14,7 @@ class Kind(Enum):
 
     TRADING_BOT = ("TradingBot", "tradingbots")
     BACKTEST = ("Backtest", "backtests")
+    STRATEGY = ("Strategy", "strategies")
     TENANT = ("Tenant", "tenants")
     PLAN = ("Plan", "plans")
 

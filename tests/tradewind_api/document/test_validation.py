@@ -145,3 +145,22 @@ def test_deep_nesting_is_refused():
     """A thousand brackets end as a fault."""
     with pytest.raises(InvalidDocumentError):
         read_document("[" * 20_000 + "]" * 20_000)
+
+
+def test_faults_of_shape_do_not_hide_faults_of_meaning():
+    """A word where a number belongs, an unknown operation, a dangling sink: one answer."""
+    raw = edited(
+        nodes=[
+            {"id": "fast", "op": "sma", "in": ["close"], "params": {"period": "ten"}},
+            {"id": "slow", "op": "smma", "in": ["close"]},
+            {"id": "up", "op": "above", "in": ["fast", "slov"]},
+        ],
+        entry={"when": "upp"},
+    )
+    assert {
+        ("fast", "params.period", "Invalid"),
+        ("slow", "op", "UnknownOperation"),
+        ("up", "in.1", "UnknownReference"),
+        ("", "entry.when", "UnknownReference"),
+        ("", "exit.when", "UnknownReference"),
+    } == faults(raw)

@@ -21,7 +21,7 @@ def check_strategy(spec: dict[str, Any]) -> list[FieldError]:
     try:
         document = parse_document(written) if written is not None else template(choice["template"])
     except InvalidDocumentError as exc:
-        return [_placed(error, written or {}) for error in exc.errors]
+        return [placed(error, written or {}, ["spec", "strategy", "document"]) for error in exc.errors]
     try:
         with_parameters(document, spec.get("parameters", {}))
     except InvalidDocumentError as exc:
@@ -44,12 +44,14 @@ def refuse(errors: list[FieldError]) -> None:
         raise Problem(422, "Invalid", "; ".join(error.detail for error in errors[:3]), errors=errors)
 
 
-def _placed(error: DocumentError, document: dict[str, Any]) -> FieldError:
+def placed(error: DocumentError, document: dict[str, Any], place: list[object]) -> FieldError:
+    """Return a fault of a document that stands at `place` in the request, with a pointer to the node."""
     if error.code == "UnknownTemplate":
         return FieldError("/spec/strategy/template", error.code, error.message)
-    parts: list[object] = ["spec", "strategy", "document"]
+    parts = list(place)
     if error.node:
-        ids = [node.get("id") for node in document.get("nodes", [])]
+        nodes = document.get("nodes")
+        ids = [node.get("id") if isinstance(node, dict) else None for node in nodes] if isinstance(nodes, list) else []
         parts += ["nodes", ids.index(error.node)] if error.node in ids else ["nodes"]
     parts += [part for part in error.field.split(".") if part]
     return FieldError(pointer(parts), error.code, str(error))

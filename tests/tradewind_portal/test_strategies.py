@@ -1,0 +1,78 @@
+"""Strategies over HTTP: every fault of a document in one answer, and nothing taken from under a bot."""
+
+from typing import Any
+
+import pytest
+from portal_double import Running
+
+from tradewind_api.document.resolve import template
+from tradewind_portal.cluster.port import Kind
+
+RSI, SMA = template("rsi").to_json(), template("sma-crossover").to_json()
+PATH = "/api/v1/strategies"
+
+
+def body(document: Any, name: str = "mine") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"document": document}}
+
+
+def spoiled() -> dict[str, Any]:
+    raw = template("rsi").to_json()
+    raw["nodes"][0]["op"] = "rssi"
+    raw["nodes"][1]["params"] = {"value": "thirty"}
+    return raw
+
+
+async def test_a_strategy_is_made_changed_and_deleted(portal: Running, alice: dict[str, str]):
+    """The document that is sent is the document that is kept."""
+    made = await portal.public.post(PATH, json=body(RSI), headers=alice)
+    assert (201, f"{PATH}/mine") == (made.status_code, made.headers["Location"])
+    changed = await portal.public.put(f"{PATH}/mine", json=body(SMA), headers={**alice, "If-Match": made.headers["ETag"]})
+    assert SMA == changed.json()["spec"]["document"]
+    stale = await portal.public.put(f"{PATH}/mine", json=body(RSI), headers={**alice, "If-Match": made.headers["ETag"]})
+    assert 412 == stale.status_code
+    assert ["mine"] == [item["metadata"]["name"] for item in (await portal.public.get(PATH, headers=alice)).json()["items"]]
+    gone = await portal.public.delete(f"{PATH}/mine", headers={**alice, "If-Match": changed.headers["ETag"]})
+    assert (204, 404) == (gone.status_code, (await portal.public.get(f"{PATH}/mine", headers=alice)).status_code)
+
+
+async def test_a_name_is_taken_once(portal: Running, alice: dict[str, str]):
+    """The second one does not overwrite the first."""
+    await portal.public.post(PATH, json=body(RSI), headers=alice)
+    again = await portal.public.post(PATH, json=body(SMA), headers=alice)
+    assert (409, "AlreadyExists") == (again.status_code, again.json()["code"])
+
+
+@pytest.mark.parametrize("method", ["post", "put"])
+async def test_all_faults_come_with_their_places(portal: Running, alice: dict[str, str], method: str):
+    """A fault of shape is told at once with the pointer to it."""
+    await portal.public.post(PATH, json=body(RSI), headers=alice)
+    path = PATH if method == "post" else f"{PATH}/mine"
+    answer = await portal.public.request(method, path, json=body(spoiled()), headers={**alice, "If-Match": "*"})
+    assert 422 == answer.status_code
+    assert {"/spec/document/nodes/0/op", "/spec/document/nodes/1/params/value"} == {
+        error["pointer"] for error in answer.json()["errors"]
+    }
+
+
+async def test_a_look_at_a_document(portal: Running, alice: dict[str, str]):
+    """Valid: digest, sentence, history. Invalid: faults. Nothing is stored."""
+    good = (await portal.public.post(f"{PATH}/validate", json={"document": RSI}, headers=alice)).json()
+    assert (True, {"1h": 351}) == (good["valid"], good["lookback"])
+    assert good["sentence"].startswith("On closed 1h candles: buy 100 % of equity when RSI(14) is below 30")
+    for nonsense in (None, 3, "text", [], {}):
+        bad = (await portal.public.post(f"{PATH}/validate", json={"document": nonsense}, headers=alice)).json()
+        assert (False, "") == (bad["valid"], bad["digest"])
+        assert bad["errors"]
+    assert [] == (await portal.public.get(PATH, headers=alice)).json()["items"]
+
+
+async def test_a_strategy_that_bots_use_stays(portal: Running, alice: dict[str, str], bot_spec: dict[str, Any]):
+    """The answer names the bots."""
+    await portal.public.post(PATH, json=body(RSI), headers=alice)
+    spec = {**bot_spec, "strategy": {"ref": {"name": "mine"}}}
+    await portal.public.post("/api/v1/bots", json={"metadata": {"name": "user"}, "spec": spec}, headers=alice)
+    answer = await portal.public.delete(f"{PATH}/mine", headers={**alice, "If-Match": "*"})
+    assert (409, "InUse") == (answer.status_code, answer.json()["code"])
+    assert "strategy mine is used by user" in answer.json()["detail"]
+    assert portal.cluster.cached(Kind.STRATEGY, "mine", "tw-acme-test") is not None
