@@ -284,7 +284,8 @@ def _errors_beside(raw: Any) -> Iterable[DocumentError]:
     """Yield what is wrong with the meaning of the well-shaped parts of a document that is not well-shaped as a whole."""
     if not isinstance(raw, dict) or not isinstance(raw.get("nodes"), list):
         return
-    whole, nodes = [], {}
+    whole: list[Node] = []
+    nodes: dict[str, Node] = {}
     for entry in raw["nodes"][:MAX_NODES]:
         try:
             node = Node.model_validate(entry)

@@ -23,7 +23,7 @@ from tradewind_portal.keys.verifying import Secrets, Verifier
 from tradewind_portal.kill.queries import is_set
 from tradewind_portal.problems import FieldError, Problem, not_found
 from tradewind_portal.store import Cursor, Store
-from tradewind_portal.strategies import check_exchange, refuse
+from tradewind_portal.strategies.checks import check_exchange, refuse
 from tradewind_portal.tenants.scope import TenantScope
 
 MAX_KEYS = 50
