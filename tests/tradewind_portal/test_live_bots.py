@@ -172,6 +172,18 @@ async def test_one_bot_for_a_key_and_a_symbol(portal: Running, bot: LiveBot, ali
     assert 1 == (await bot.start())["epoch"] - 1  # the bot itself may start again
 
 
+async def test_the_reaper_of_a_deleted_bot_gets_the_key_whoever_has_the_symbol(
+    portal: Running, bot: LiveBot, bot_spec: dict[str, Any]
+):
+    """It only cancels that bot's own orders; and it takes no symbol from anybody."""
+    await bot.start()
+    leaving = LiveBot(portal, "two", bot_spec)
+    portal.cluster.cached(Kind.TRADING_BOT, "two", bot.namespace)["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    leaving.headers = leaving.pod(**{"app.kubernetes.io/component": "reaper"})
+    assert KEY["secret"] == (await leaving.start())["credential"]["secret"]
+    assert 900 == (await bot.beat())["leaseSeconds"]
+
+
 async def test_a_bot_that_stopped_gives_its_symbols_back(portal: Running, bot: LiveBot, bot_spec: dict[str, Any]):
     """At once, not after a quarter of an hour; but not when an older pod says so."""
     second = LiveBot(portal, "two", bot_spec)

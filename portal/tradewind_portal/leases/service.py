@@ -65,7 +65,7 @@ class Leases:
             epoch, state = await self._store.write(lambda cursor: begin_epoch(cursor, pod.owner(), now_ms()))
             return Begun(epoch, state, await self._kill.for_bot(pod.uid, pod.tenant_uid, None))
         try:
-            begun, lease = await self._store.write(lambda cursor: self._begin_live(cursor, pod, item["spec"], trail))
+            begun, lease = await self._store.write(lambda cursor: self._begin_live(cursor, pod, item, trail))
         except Problem as problem:
             await self._note_refusal(pod, problem, trail)
             raise
@@ -88,7 +88,8 @@ class Leases:
         kill = await self._kill.for_bot(pod.uid, pod.tenant_uid, lease.key_id)
         if not works and "account" not in kill:
             kill.insert(1 if "bot" in kill else 0, "account")
-        return Standing(max(0, (lease.until_ms - now_ms()) // 1000) if lost is None else 0, kill, lost, works)
+        left = min(LEASE_SECONDS, max(0, lease.until_ms - now) // 1000)
+        return Standing(left if lost is None else 0, kill, lost, works)
 
     async def end(self, pod: Worker, epoch: int) -> None:
         """Give a lease back: the bot has said that it stopped."""
@@ -118,18 +119,20 @@ class Leases:
         found = await self._store.read(lambda cursor: queries.leases_of(cursor, bot_uids)) if bot_uids else []
         return {lease.bot_uid: lease for lease in found}
 
-    def _begin_live(self, cursor: Cursor, pod: Worker, spec: Object, trail: Trail) -> tuple[Begun, Lease]:
+    def _begin_live(self, cursor: Cursor, pod: Worker, item: Object, trail: Trail) -> tuple[Begun, Lease]:
+        spec, leaving = item["spec"], "deletionTimestamp" in item["metadata"]
         name = str(spec.get("credentials") or "")
         key, credential = self._keys.credential(cursor, pod.tenant_uid, name, spec["exchange"])
         now = now_ms()
         epoch, state = begin_epoch(cursor, pod.owner(), now)
         lease = Lease(pod.uid, pod.tenant_uid, pod.name, key.id, epoch, now + LEASE_SECONDS * 1000)
         symbols = _symbols(spec, state)
-        taken = queries.holder(cursor, lease, symbols, now)
+        taken = None if leaving else queries.holder(cursor, lease, symbols, now)
         if taken is not None:
             raise Problem(409, "SymbolTaken", _taken(*taken))
         queries.grant(cursor, lease)
-        queries.claim(cursor, lease, symbols, now)
+        if not leaving:  # who is being deleted only cancels its own orders, and is in nobody's way
+            queries.claim(cursor, lease, symbols, now)
         entry = _entry(pod, trail, "keys.handed", f"exchange-key/{key.name}", "Succeeded")
         append(cursor, replace(entry, diff={"epoch": epoch, "keyVersion": key.version}))
         return Begun(epoch, state, [], credential), lease
