@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from portal_double import ADMIN_PASSWORD, Running
 
+from tradewind_api.resources import FORCE_DELETE_ANNOTATION
 from tradewind_portal.audit.observer import ClusterAudit, last_manager
 from tradewind_portal.audit.queries import append, first_break
 from tradewind_portal.audit.trail import AuditEntry
+from tradewind_portal.cluster.live import OWNS_SPEC
 from tradewind_portal.cluster.port import Kind
 from tradewind_portal.store import Cursor, all_rows
 
@@ -157,3 +159,32 @@ async def test_changes_by_kubectl_are_told_with_their_manager(portal: Running, a
 def test_the_last_manager_is_the_newest_one_that_wrote_the_spec():
     """Status writers do not count."""
     assert "unknown" == last_manager({"metadata": {}})
+
+
+async def test_what_the_platform_writes_beside_the_spec_hides_nobody(
+    portal: Running, alice: dict[str, str], bot_spec: dict[str, Any]
+):
+    """A finalizer or a notice written after kubectl's change does not make the operator or the portal its author."""
+    managed = [
+        {"manager": "kubectl-edit", "operation": "Update", "time": "2030-01-01T00:00:00Z", OWNS_SPEC: True},
+        {"manager": "tradewind-operator", "operation": "Update", "time": "2030-01-01T00:00:01Z", OWNS_SPEC: False},
+        {"manager": "tradewind-portal", "operation": "Update", "time": "2030-01-01T00:00:02Z", OWNS_SPEC: False},
+    ]
+    assert "kubectl-edit" == last_manager({"metadata": {"managedFields": managed}, "spec": bot_spec})
+
+
+async def test_a_forced_end_of_a_live_bot_is_told_once_with_its_reason(
+    portal: Running, alice: dict[str, str], bot_spec: dict[str, Any]
+):
+    """Deleting itself is told when the bot is gone."""
+    audit, key = ClusterAudit(portal.services.store, portal.cluster), ("tw-acme-test", "sma")
+    metadata = {"uid": "u1", "name": "sma", "namespace": "tw-acme-test", "generation": 1}
+    going = {**metadata, "generation": 2, "deletionTimestamp": "2030-01-01T00:00:00Z"}
+    forced = {**going, "annotations": {FORCE_DELETE_ANNOTATION: "exchange closed for good"}}
+    before = len(await rows(portal))
+    for found in (metadata, going, forced, forced):
+        await audit._handle(Kind.TRADING_BOT, key, {"metadata": found, "spec": bot_spec})
+    await audit._handle(Kind.TRADING_BOT, key, None)
+    told = (await rows(portal))[before:]
+    assert ["TradingBot.created", "TradingBot.force-deleted", "TradingBot.deleted"] == [row["action"] for row in told]
+    assert '{"reason":"exchange closed for good"}' == told[1]["diff"]

@@ -9,11 +9,12 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from tradewind_api.resources import FORCE_DELETE_ANNOTATION
 from tradewind_kube.reflector import Key
 from tradewind_portal.audit.queries import append
 from tradewind_portal.audit.trail import AuditEntry
 from tradewind_portal.clock import now_ms
-from tradewind_portal.cluster.live import FIELD_MANAGER
+from tradewind_portal.cluster.live import FIELD_MANAGER, OWNS_SPEC
 from tradewind_portal.cluster.port import Cluster, Kind, Object, uid_of
 from tradewind_portal.store import Cursor, Store, all_rows
 
@@ -41,6 +42,7 @@ class ClusterAudit:
         self._cluster = cluster
         self._changes: asyncio.Queue[tuple[Kind, Key, Object | None]] = asyncio.Queue()
         self._seen: dict[tuple[str, Key], Seen] = {}
+        self._forced: set[str] = set()
 
     def changed(self, kind: Kind, key: Key, item: Object | None) -> None:
         """Take note of one watch event."""
@@ -71,9 +73,13 @@ class ClusterAudit:
         if item is None:
             if before is not None:
                 del self._seen[kind.kind, key]
+                self._forced.discard(before.uid)
                 await self._store.write(lambda cursor: _gone(cursor, before))
             return
         metadata = item["metadata"]
+        if "deletionTimestamp" in metadata and before is not None:  # it goes: the spec is no news any more, a forced end is
+            await self._note_force(before, item)
+            return
         if before is not None and before.uid == metadata["uid"] and before.generation == metadata["generation"]:
             return
         now = Seen(uid_of(item), kind.kind, key[0], key[1], self._tenant_of(kind, item), metadata["generation"])
@@ -82,6 +88,14 @@ class ClusterAudit:
         action = "changed" if before is not None and before.uid == now.uid else "created"
         entry = None if manager in OURS else _entry(now, manager, action, {"generation": now.generation})
         await self._store.write(lambda cursor: _note(cursor, now, entry))
+
+    async def _note_force(self, seen: Seen, item: Object) -> None:
+        reason = (item["metadata"].get("annotations") or {}).get(FORCE_DELETE_ANNOTATION, "").strip()
+        if not reason or seen.uid in self._forced:
+            return
+        self._forced.add(seen.uid)
+        entry = _entry(seen, "unknown", "force-deleted", {"reason": reason[:200]})
+        await self._store.write(lambda cursor: append(cursor, entry))
 
     def _tenant_of(self, kind: Kind, item: Object) -> str | None:
         if kind is Kind.TENANT:
@@ -94,9 +108,11 @@ class ClusterAudit:
 
 
 def last_manager(item: Object) -> str:
-    """Return the field manager that last wrote anything but status."""
+    """Return the field manager that last wrote the spec. Finalizers and notices are written by ourselves, and are no change."""
     entries: list[dict[str, Any]] = [
-        entry for entry in item["metadata"].get("managedFields", []) if not entry.get("subresource")
+        entry
+        for entry in item["metadata"].get("managedFields", [])
+        if not entry.get("subresource") and entry.get(OWNS_SPEC, True)
     ]
     newest = max(entries, key=lambda entry: str(entry.get("time", "")), default=None)
     return str(newest["manager"]) if newest else "unknown"

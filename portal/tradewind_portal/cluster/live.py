@@ -23,6 +23,7 @@ PODS = core("pods")
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
 ACCOUNT_PREFIX = "system:serviceaccount:"
 PAUSE_S = 5.0
+OWNS_SPEC = "ownsSpec"
 
 Observer = Callable[[Kind, Key, Object | None], None]
 
@@ -167,10 +168,11 @@ class LiveCluster:
 
 
 def trimmed(item: Object) -> Object:
-    """Return an object without what managers own field by field, which is most of its size; who and when stay."""
+    """Return an object without what managers own field by field, most of its size; who, when and whether the spec stay."""
     metadata = dict(item["metadata"])
     metadata["managedFields"] = [
-        {key: value for key, value in entry.items() if key != "fieldsV1"} for entry in metadata.get("managedFields", [])
+        {**{key: value for key, value in entry.items() if key != "fieldsV1"}, OWNS_SPEC: "f:spec" in entry.get("fieldsV1", {})}
+        for entry in metadata.get("managedFields", [])
     ]
     return {**item, "metadata": metadata}
 
