@@ -21,6 +21,7 @@ from tradewind_api.runner import (
     ResultUpload,
     TerminationMessage,
 )
+from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import CandleError, Candles
@@ -94,6 +95,7 @@ class Teller:
 
 def run(config: BacktestConfig, candles: dict[str, Candles], threads: int = 0, tell: Tell = silent) -> dict[str, Any]:
     """Return the report of a configured run or optimisation, with the verdict on it."""
+    prepare()
     document, costs = parse_document(config.strategy), Costs(config.costs.taker_bps, config.costs.slippage_bps)
     timeframe, capital, exchange = config.dataset.timeframe, float(config.capital.amount), config.dataset.exchange
     asked = config.optimization

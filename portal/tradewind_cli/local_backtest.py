@@ -7,6 +7,7 @@ from pathlib import Path
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.resolve import TEMPLATES, read_document, template, with_parameters
 from tradewind_api.document.validation import parse_document
+from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
 from tradewind_engine.backtest.simulate import Costs
@@ -56,6 +57,7 @@ def load(run: LocalRun, parameters: Mapping[str, float]) -> tuple[StrategyDocume
         CandleError: If the candles are.
         OSError: If the strategy file cannot be read.
     """
+    prepare()
     document = load_strategy(run.strategy, parameters)
     if run.timeframe:  # another timeframe is another strategy, as the operator has it
         document = parse_document(document.to_json() | {"timeframe": run.timeframe})

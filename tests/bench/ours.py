@@ -6,14 +6,14 @@ import sys
 import time
 import tracemalloc
 
-import pandas as pd
+import numpy as np
 from market import candles
 
 from tradewind_api.document.validation import parse_document
 from tradewind_api.operations import OPERATIONS
+from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import COLUMNS, Candles
-from tradewind_engine.frames import backtest_frame
 from tradewind_engine.honesty.verdict import judge
 from tradewind_engine.optimise.search import Aim, search
 from tradewind_engine.optimise.space import Space, make_space
@@ -74,6 +74,8 @@ FIVE = {
 
 
 def single(frame, name):
+    from tradewind_engine.frames import backtest_frame
+
     found = backtest_frame(DOCUMENTS[name], frame, costs=COSTS)
     named = {"trades": "trades", "return": "totalReturn", "drawdown": "maxDrawdown", "sharpe": "sharpe"}
     figures = {short: found.figures[key] for short, key in named.items()}
@@ -81,6 +83,8 @@ def single(frame, name):
 
 
 def trust(frame):
+    from tradewind_engine.frames import backtest_frame
+
     report = backtest_frame(DOCUMENTS["sma"], frame, costs=COSTS).report
     started = time.perf_counter()
     verdict = judge(report)
@@ -88,7 +92,7 @@ def trust(frame):
 
 
 def held(frame):
-    return {"": Candles(*(frame[name].to_numpy() for name in COLUMNS))}
+    return {"": Candles(*(np.asarray(frame[name]) for name in COLUMNS))}
 
 
 def sweep(frame, pairs):
@@ -182,7 +186,6 @@ def optimise(frame, seed):
 
 def tpe(frame, seed):
     """1,000 trials of hyperopt's TPE over the same space and objective: what a user of the sampler alone waits for."""
-    import numpy as np
     from hyperopt import fmin, hp
     from hyperopt import tpe as estimator
 
@@ -201,14 +204,21 @@ def tpe(frame, seed):
 
 
 def main():
+    prepare()
     frames = {}
     for line in sys.stdin:
         asked = json.loads(line)
         count = asked["count"]
-        if count not in frames:
-            frames[count] = pd.DataFrame(candles(count))
+        key = count, asked["what"] in {"single", "trust"}
+        if key not in frames:
+            columns = candles(count)
+            if key[1]:  # the others are given arrays, and a process that sweeps has no pandas
+                import pandas as pd
+
+                columns = pd.DataFrame(columns)
+            frames[key] = columns
         started = time.perf_counter()
-        figures = globals()[asked["what"]](frames[count], *asked["arguments"])
+        figures = globals()[asked["what"]](frames[key], *asked["arguments"])
         answer = {"seconds": time.perf_counter() - started, "figures": figures}
         answer["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         sys.stdout.write(json.dumps(answer) + "\n")

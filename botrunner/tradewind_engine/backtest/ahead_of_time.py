@@ -1,0 +1,78 @@
+"""Compiled loops before they are needed: made when an image is built, and at hand in a process that has just begun.
+
+numba looks for compiled code only where it may also write, so a read-only image keeps its copy elsewhere and `prepare` lays it
+where numba looks. Code is made for the processors of the last ten years (x86-64-v3); on an older one numba compiles anew, which
+takes some seconds and changes no result that anybody would see.
+
+    NUMBA_CACHE_DIR=FOLDER python -m tradewind_engine.backtest.ahead_of_time      # while the image is built
+"""
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+KEPT = "TRADEWIND_COMPILED"  # names the folder that the image keeps
+
+
+def prepare() -> None:
+    """Get numba ready to answer at once; for the edges of processes, before anything is simulated."""
+    from numba.core import config  # noqa: PLC0415 - half a second that only callers need
+
+    kept, wanted = os.environ.get(KEPT), os.environ.get("NUMBA_CACHE_DIR")
+    if config.CPU_NAME == "x86-64-v3" and not _has_avx2():
+        config.CPU_NAME = config.CPU_FEATURES = None
+    elif kept and wanted and Path(kept).is_dir():
+        shutil.copytree(kept, wanted, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    _without_blas()
+
+
+def _without_blas() -> None:
+    """Load what numba loads at its first call, but not scipy: it asks whether there is BLAS, and no loop of ours uses it."""
+    name = "scipy.linalg.cython_blas"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment] - Python's own way to say that a module cannot be imported
+    try:
+        import numba.np.arraymath  # noqa: F401, PLC0415
+    finally:
+        del sys.modules[name]
+
+
+def _has_avx2() -> bool:
+    try:
+        return platform.machine() == "x86_64" and " avx2 " in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+def warm() -> None:
+    """Compile every loop for every kind of array that it meets: made here or only lent (read-only)."""
+    import numpy as np  # noqa: PLC0415
+
+    from tradewind_api.document.resolve import TEMPLATES, template  # noqa: PLC0415
+    from tradewind_engine.backtest import kernel  # noqa: PLC0415
+    from tradewind_engine.backtest.engine import run_backtest  # noqa: PLC0415
+    from tradewind_engine.candles import Candles, Floats, Integers  # noqa: PLC0415
+
+    ts: Integers = np.arange(1000, dtype=np.int64) * 3_600_000 + 1_700_000_000_000
+    close: Floats = 100.0 + np.arange(ts.size, dtype=np.float64) % 7.0
+    candles = Candles(ts, close, close + 1, close - 1, close, close + 5)
+    for lent in (False, True):
+        for column in candles.columns():
+            column.flags.writeable = not lent
+        kernel.survey(*candles.columns())
+        for name in TEMPLATES:
+            run_backtest(template(name), {"": candles}, timeframe="1h")
+        for loop in ("weighted", "wilder", "strength", "total", "mean", "variance"):
+            getattr(kernel.COMPILED, loop)(candles.close, 3)
+        for other in (candles.close, close.copy()):
+            kernel.COMPILED.crosses(candles.close, other)
+            kernel.COMPILED.crosses(other, candles.close)
+
+
+if __name__ == "__main__":
+    prepare()
+    warm()
+    print(f"compiled into {os.environ.get('NUMBA_CACHE_DIR', 'the folders of the sources')}")  # noqa: T201

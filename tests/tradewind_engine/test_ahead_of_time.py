@@ -1,0 +1,73 @@
+"""A fresh process answers at once, also in a read-only image: code is compiled when the image is built."""
+
+import os
+import subprocess
+import sys
+
+PREPARE = """
+import sys
+from tradewind_engine.backtest.ahead_of_time import prepare
+prepare()
+import scipy.linalg.cython_blas  # can be imported again by whoever wants it
+print("numba.np.arraymath" in sys.modules)
+"""
+COUNT = """
+import sys
+sys.path.insert(0, "tests")
+from documents import random_candles, random_document
+from markets import market
+from numba.core.dispatcher import Dispatcher
+from tradewind_api.document.resolve import TEMPLATES, template
+from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.ahead_of_time import prepare, warm
+from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.candles import Candles, from_columns
+from tradewind_engine.honesty.verdict import judge
+from tradewind_engine.optimise.search import Aim
+from tradewind_engine.optimise.space import make_space
+from tradewind_engine.optimise.study import run_study
+from tradewind_engine.optimise.sweep import SweepSettings
+
+def compiled():
+    found = {name: value for name, value in vars(kernel).items() if isinstance(value, Dispatcher)}
+    for name in ("weighted", "wilder", "strength", "variance"):
+        found[name] = getattr(kernel.COMPILED, name).__closure__[0].cell_contents
+    return {name: len(dispatcher.signatures) for name, dispatcher in found.items()}
+
+prepare()
+warm()
+before = compiled()
+made = market(1, 1200)
+for candles in (made, made[100:], from_columns(made.column_bytes())):
+    for name in TEMPLATES:
+        judge(run_backtest(template(name), {"A": candles, "B": candles}, timeframe="1h"))
+for seed in range(12):
+    document = random_document(seed, longest=2000)
+    run_backtest(document, {"": random_candles(seed, 2500)}, timeframe="15m")
+space = make_space(template("sma-crossover"), {"fast.period": (2, 4, 1), "slow.period": (10, 20, 5)})
+run_study(template("sma-crossover"), space, {"": made}, SweepSettings("1h", threads=1), Aim(constraints=()), folds=2)
+assert compiled() == before, (before, compiled())
+print("nothing was compiled after warm")
+"""
+
+
+def run(script, **more):
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **more}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_read_only_copy_is_laid_where_numba_looks(tmp_path):
+    """The image's folder is copied, and numba has begun without scipy's linear algebra."""
+    kept, used = tmp_path / "kept", tmp_path / "used"
+    kept.mkdir()
+    (kept / "loop.nbi").write_bytes(b"compiled")
+    assert "True" == run(PREPARE, TRADEWIND_COMPILED=str(kept), NUMBA_CACHE_DIR=str(used))
+    assert b"compiled" == (used / "loop.nbi").read_bytes()
+
+
+def test_what_an_image_compiles_is_all_that_a_run_needs():
+    """Back-tests, verdicts and studies meet no kind of array that `warm` has not met."""
+    assert run(COUNT).endswith("nothing was compiled after warm")
