@@ -12,14 +12,16 @@ import platform
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 KEPT = "TRADEWIND_COMPILED"  # names the folder that the image keeps
 
 
 def prepare() -> None:
     """Get numba ready to answer at once; for the edges of processes, before anything is simulated."""
-    from numba.core import config  # noqa: PLC0415 - half a second that only callers need
+    import numba  # noqa: PLC0415 - a third of a second that only callers need
 
+    config: Any = numba.config
     kept, wanted = os.environ.get(KEPT), os.environ.get("NUMBA_CACHE_DIR")
     if config.CPU_NAME == "x86-64-v3" and not _has_avx2():
         config.CPU_NAME = config.CPU_FEATURES = None
@@ -33,11 +35,12 @@ def _without_blas() -> None:
     name = "scipy.linalg.cython_blas"
     if name in sys.modules:
         return
-    sys.modules[name] = None  # type: ignore[assignment] - Python's own way to say that a module cannot be imported
+    modules: dict[str, Any] = sys.modules
+    modules[name] = None  # Python's own way to say that a module cannot be imported
     try:
         import numba.np.arraymath  # noqa: F401, PLC0415
     finally:
-        del sys.modules[name]
+        del modules[name]
 
 
 def _has_avx2() -> bool:
