@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradewind_api.ledger import Intended
-from tradewind_engine.trading.orders import Report, Trade
+from tradewind_engine.trading.orders import Report, ReportStatus, Trade
 from tradewind_runner.brokers import errors
 from tradewind_runner.brokers.port import Balances, SeenOrder
 
@@ -24,7 +24,7 @@ class Resting:
     intent: Intended
     number: int
     at_ms: int
-    status: str = "Open"
+    status: ReportStatus = "Open"
     trades: list[Trade] = field(default_factory=list)
     lag: int = 0
 

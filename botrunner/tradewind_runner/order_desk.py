@@ -157,20 +157,23 @@ class OrderDesk:
         for entry in self._entries.values():
             if not entry.order.closed:
                 entry.due = min(entry.due, began)
-        while self.halted is None and any(self._unsettled(entry, began) for entry in self._entries.values()):
+        while self.halted is None:
             await self._round()
-            await self._pause(lambda: [entry for entry in self._entries.values() if self._unsettled(entry, began)])
+            unsettled = [entry for entry in self._entries.values() if self._unsettled(entry, began)]
+            if not unsettled:
+                return
+            await self._pause(unsettled)
 
     async def run(self) -> None:
         """Look up in the background, for ever: what is in doubt, what is open, what was given up lately."""
         while True:
             if self.halted is None:
                 await self._round()
-            await self._pause(self._entries.values)
+            await self._pause(self._entries.values())
 
-    async def _pause(self, entries: Callable[[], Iterable[Entry]]) -> None:
+    async def _pause(self, entries: Iterable[Entry]) -> None:
         now = asyncio.get_running_loop().time()
-        due = min((entry.due for entry in entries() if self._active(entry)), default=now + self._pace.open_s)
+        due = min((entry.due for entry in entries if self._active(entry)), default=now + self._pace.open_s)
         wait = max(due, self._quiet_until, now + 0.001) - now
         self._wake.clear()
         with contextlib.suppress(TimeoutError):

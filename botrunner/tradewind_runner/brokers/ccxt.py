@@ -1,0 +1,288 @@
+"""Live orders through ccxt, on any spot exchange that lets us name our orders; proved on Binance's dialect.
+
+Amounts and prices are put on the exchange's grid here, never for more and never for a worse price, so that ccxt's own rounding
+has nothing left to do. When the exchange says that a filter is broken, its rules are read anew, once, and the order goes out
+again only if they have changed and a look-up does not find it. Nothing else is ever repeated here, except questions after a
+wrong time.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+from tradewind_api.decimals import format_decimal
+from tradewind_api.ledger import Intended
+from tradewind_api.runner import ExchangeConfig, ExchangeCredential
+from tradewind_engine.trading.orders import Report
+from tradewind_engine.trading.rounding import MarketRules, fault, round_amount, round_price
+from tradewind_runner.brokers.ccxt_answers import read_balances, read_order, read_trades
+from tradewind_runner.brokers.ccxt_client import CcxtClient, FailedError
+from tradewind_runner.brokers.classify import not_found
+from tradewind_runner.brokers.dialects import dialect_of
+from tradewind_runner.brokers.errors import ClockSkewError, OrderRejectedError, OutcomeUnknownError
+from tradewind_runner.brokers.limiter import Limiter
+from tradewind_runner.brokers.port import Balances, SeenOrder
+from tradewind_runner.brokers.user_stream import user_stream
+from tradewind_runner.exchange_clock import ExchangeClock
+
+PAGE = 500
+Result = TypeVar("Result")
+
+
+class CcxtBroker:
+    """One account on one exchange, for some symbols. `connect` comes first.
+
+    Raises:
+        ValueError: The exchange leaves no room for order ids of ours.
+    """
+
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        credential: ExchangeCredential,
+        symbols: list[str],
+        *,
+        clock: ExchangeClock,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._config, self._credential, self._symbols, self._clock = config, credential, symbols, clock
+        self._dialect = dialect_of(config.ccxt_id)
+        self._client = CcxtClient(config, credential, clock, limiter or Limiter())
+        self._api = self._client.api
+        self._rules: dict[str, MarketRules] = {}
+
+    async def connect(self) -> Mapping[str, MarketRules]:
+        """Return the rules of the symbols that the exchange trades. Raises as a question of the port does."""
+        await self._ask(self._client.sync_clock)
+        await self._load_rules()
+        return self._rules
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def place(self, intent: Intended) -> Report:
+        """Send an order; see the port."""
+        amount, price, stop = self._on_grid(intent)
+        try:
+            return await self._send(intent, amount, price, stop)
+        except OrderRejectedError as exc:
+            if exc.code != "Filter":
+                raise
+            await self._load_rules()
+            again = self._on_grid(intent)
+            if again == (amount, price, stop):
+                raise
+            found = await self.find(intent.symbol, intent.client_order_id)
+            return found if found is not None else await self._send(intent, *again)
+
+    async def cancel(self, symbol: str, client_order_id: str) -> None:
+        """Ask for an order's end; see the port."""
+        exchange_id, parameters = await self._address(symbol, client_order_id)
+        if exchange_id is None and not parameters:
+            return
+        try:
+            await self._client.call(self._api.cancel_order, exchange_id, symbol, parameters, urgent=True)
+        except FailedError as failed:
+            if not_found(failed.cause, failed.answer):
+                return
+            await self._translate(failed)
+
+    async def find(self, symbol: str, client_order_id: str) -> Report | None:
+        """Return an order with its trades; see the port."""
+        seen = await self._seen(symbol, client_order_id)
+        if seen is None:
+            return None
+        report = seen.report
+        if report.filled <= sum((trade.amount for trade in report.trades), Decimal(0)):
+            return report
+        trades = await self._trades(symbol, report.exchange_order_id, seen)
+        return Report(report.exchange_order_id, report.status, max(report.filled, sum(t.amount for t in trades)), trades)
+
+    async def orders(self, symbol: str, *, since_ms: int) -> list[SeenOrder]:
+        """Return orders of any state; see the port."""
+        found: dict[str, SeenOrder] = {}
+        start, now = max(since_ms, 1), int(self._clock.now_ms())
+        span = self._dialect.window_ms
+        while start <= now:
+            until = {} if span is None else {"until": start + span}
+            page = await self._list(self._lister(), symbol, start, PAGE, until)
+            found |= {order.report.exchange_order_id: order for order in page}
+            if len(page) >= PAGE and page[-1].created_ms > start:
+                start = page[-1].created_ms
+            elif span is None:
+                break
+            else:
+                start += span
+        return sorted(found.values(), key=lambda order: order.created_ms)
+
+    async def open_orders(self, symbol: str) -> list[SeenOrder]:
+        """Return open orders; see the port."""
+        return await self._list(self._api.fetch_open_orders, symbol)
+
+    async def balances(self) -> Balances:
+        """Return what the account has; see the port."""
+        return read_balances(await self._ask(self._client.call, self._api.fetch_balance))
+
+    def updates(self) -> AsyncIterator[SeenOrder]:
+        """Yield changes of orders; see the port."""
+        by_id = {self._api.markets[symbol]["id"]: symbol for symbol in self._rules}
+        return user_stream(self._config, self._credential, self._clock, by_id)
+
+    def rules(self, symbol: str) -> MarketRules:
+        """Return a symbol's rules as they were read last. Raises KeyError for one that is not traded."""
+        return self._rules[symbol]
+
+    async def _load_rules(self) -> None:
+        parameters: dict[str, str] = {}
+        if self._dialect.joined_ids:
+            parameters["symbols"] = json.dumps([symbol.replace("/", "") for symbol in self._symbols], separators=(",", ":"))
+        markets = await self._ask(self._client.call, self._api.fetch_markets, parameters)
+        self._api.set_markets(markets)
+        self._rules = {symbol: _rules(self._api.markets[symbol]) for symbol in self._symbols if symbol in self._api.markets}
+
+    def _on_grid(self, intent: Intended) -> tuple[Decimal, Decimal | None, Decimal | None]:
+        """Return amount, limit and stop price as they may be sent. Raises OrderRejectedError where none can."""
+        rules = self._rules.get(intent.symbol)
+        if rules is None:
+            raise OrderRejectedError(f"{intent.symbol} is not traded here", code="MarketClosed")
+        amount = round_amount(intent.amount, rules)
+        price = None if intent.price is None else round_price(intent.price, intent.side, rules)
+        stop = None if intent.stop_price is None else round_price(intent.stop_price, intent.side, rules)
+        reference = price or stop
+        wrong = fault(amount, reference, rules) if reference is not None else None
+        if wrong or amount <= 0 or amount < rules.min_amount:
+            raise OrderRejectedError(wrong or f"BelowMinimum: {amount} is too little of {intent.symbol}", code="Filter")
+        return amount, price, stop
+
+    async def _send(self, intent: Intended, amount: Decimal, price: Decimal | None, stop: Decimal | None) -> Report:
+        parameters: dict[str, str] = {self._dialect.parameter: self._dialect.spell(intent.client_order_id)}
+        if stop is not None:
+            parameters["triggerPrice"] = format_decimal(stop)
+        kind = "limit" if price is not None else "market"
+        limit = None if price is None else format_decimal(price)
+        arguments = (intent.symbol, kind, intent.side, format_decimal(amount), limit, parameters)
+        try:
+            raw = await self._client.call(self._api.create_order, *arguments, urgent=intent.side == "sell")
+        except FailedError as failed:
+            await self._translate(failed)
+        return self._checked(raw, intent.symbol, intent.client_order_id, side=intent.side).report
+
+    async def _seen(self, symbol: str, client_order_id: str) -> SeenOrder | None:
+        if not self._dialect.finds:
+            listed = await self._listed(symbol)
+            return next((order for order in listed if order.client_order_id == client_order_id), None)
+        parameters = {self._dialect.parameter: self._dialect.spell(client_order_id)}
+        for attempt in range(2):
+            try:
+                raw = await self._client.call(self._api.fetch_order, None, symbol, parameters, urgent=True)
+            except FailedError as failed:
+                if not_found(failed.cause, failed.answer):
+                    return None
+                if not (isinstance(failed.meaning, ClockSkewError) and attempt == 0):
+                    await self._translate(failed)
+                await self._ask(self._client.sync_clock)
+            else:
+                return self._checked(raw, symbol, client_order_id)
+        raise AssertionError("the second attempt returns or raises")
+
+    async def _listed(self, symbol: str) -> list[SeenOrder]:
+        """Return open and lately closed orders, for exchanges that cannot be asked by client id."""
+        listed = await self._list(self._api.fetch_open_orders, symbol)
+        if self._api.has.get("fetchClosedOrders"):
+            listed += await self._list(self._api.fetch_closed_orders, symbol)
+        if self._api.has.get("fetchCanceledOrders"):
+            listed += await self._list(self._api.fetch_canceled_orders, symbol)
+        return listed
+
+    def _lister(self) -> Callable[..., Awaitable[Any]]:
+        """Return ccxt's list of orders of any state; exchanges without one give open and closed ones."""
+        if self._api.has.get("fetchOrders"):
+            return self._api.fetch_orders  # type: ignore[no-any-return]  # ccxt has no types
+
+        async def both(symbol: str, since: int, limit: int, parameters: dict[str, Any]) -> list[Any]:
+            opened = await self._api.fetch_open_orders(symbol, since, limit, parameters)
+            return [*opened, *await self._api.fetch_closed_orders(symbol, since, limit, parameters)]
+
+        return both
+
+    async def _list(self, method: Callable[..., Awaitable[Any]], symbol: str, *arguments: Any) -> list[SeenOrder]:
+        raw = await self._ask(self._client.call, method, symbol, *arguments)
+        if not isinstance(raw, list):
+            raise OutcomeUnknownError("the answer is no list of orders")
+        return [self._read(item, symbol) for item in raw]
+
+    async def _trades(self, symbol: str, exchange_id: str, seen: SeenOrder) -> tuple[Any, ...]:
+        if self._api.has.get("fetchOrderTrades"):
+            raw = await self._ask(self._client.call, self._api.fetch_order_trades, exchange_id, symbol, None, PAGE * 2)
+        else:
+            raw = await self._ask(self._client.call, self._api.fetch_my_trades, symbol, seen.created_ms or None, PAGE * 2)
+        mine = [item for item in raw if isinstance(item, dict) and str(item.get("order")) == exchange_id]
+        return read_trades(mine, symbol=symbol, side=seen.side)
+
+    async def _address(self, symbol: str, client_order_id: str) -> tuple[str | None, dict[str, str]]:
+        """Return how ccxt is told which order is meant: by client id where that works, else by the exchange's own."""
+        if self._dialect.finds:
+            return None, {self._dialect.parameter: self._dialect.spell(client_order_id)}
+        seen = await self._seen(symbol, client_order_id)
+        return (None if seen is None else seen.report.exchange_order_id), {}
+
+    def _read(self, raw: Any, symbol: str) -> SeenOrder:
+        order = read_order(raw, symbol=symbol, now_ms=self._clock.now_ms())
+        named = raw["info"].get("symbol") if isinstance(raw.get("info"), dict) else None
+        if named not in {None, self._api.markets[symbol]["id"]}:  # ccxt says the symbol that was asked for, whatever came
+            raise OutcomeUnknownError(f"asked about {symbol}, told about {named!r:.40}")
+        return SeenOrder(
+            order.symbol,
+            self._dialect.read(order.client_order_id),
+            order.side,
+            order.order_type,
+            order.amount,
+            order.price,
+            order.created_ms,
+            order.report,
+        )
+
+    def _checked(self, raw: Any, symbol: str, client_order_id: str, *, side: str | None = None) -> SeenOrder:
+        order = self._read(raw, symbol)
+        if order.client_order_id != client_order_id or side not in {None, order.side}:
+            raise OutcomeUnknownError(f"asked about order {client_order_id}, told about {order.client_order_id[:36]!r}")
+        return order
+
+    async def _ask(self, question: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
+        """Ask something that changes nothing; a wrong time is set right and asked about once more."""
+        try:
+            return await question(*arguments)
+        except FailedError as failed:
+            if not isinstance(failed.meaning, ClockSkewError):
+                raise failed.meaning from failed.cause
+        try:
+            await self._client.sync_clock()
+            return await question(*arguments)
+        except FailedError as failed:
+            raise failed.meaning from failed.cause
+
+    async def _translate(self, failed: FailedError) -> NoReturn:
+        """Raise what a failed order or cancel means, with the clock set right before whoever asked tries again."""
+        if isinstance(failed.meaning, ClockSkewError):
+            await self._ask(self._client.sync_clock)
+        raise failed.meaning from failed.cause
+
+
+def _rules(market: Mapping[str, Any]) -> MarketRules:
+    limits, precision = market["limits"], market["precision"]
+    cost, amount = limits.get("cost") or {}, limits.get("amount") or {}
+
+    def number(value: Any) -> Decimal | None:
+        return None if value is None else Decimal(str(value))
+
+    return MarketRules(
+        market["symbol"],
+        number(precision.get("amount")) or Decimal("0.00000001"),
+        price_tick=number(precision.get("price")) or Decimal(0),
+        min_notional=number(cost.get("min")) or Decimal(0),
+        max_notional=number(cost.get("max")),
+        min_amount=number(amount.get("min")) or Decimal(0),
+        max_amount=number(amount.get("max")),
+    )

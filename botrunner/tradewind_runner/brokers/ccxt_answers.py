@@ -1,0 +1,112 @@
+"""ccxt's orders, trades and balances, read strictly: what cannot be is refused as a whole and never half booked.
+
+An answer of an exchange is somebody else's data. A number that is none, negative or absurd, an order of another symbol, side
+or id, a trade that comes twice with different numbers, a time that has not come: each makes the answer one that was not
+understood.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tradewind_api.ledger import Side
+from tradewind_engine.trading.orders import MOST, Report, ReportStatus, Trade
+from tradewind_runner.brokers.errors import OutcomeUnknownError
+from tradewind_runner.brokers.port import Balances, SeenOrder
+
+ZERO, FUTURE_MS, LONGEST_ID = Decimal(0), 60_000, 64
+STATUS: dict[str, ReportStatus] = {
+    "open": "Open",
+    "canceling": "Open",
+    "closed": "Filled",
+    "canceled": "Canceled",
+    "expired": "Expired",
+    "rejected": "Rejected",
+}
+
+
+def read_order(raw: Any, *, symbol: str, now_ms: float) -> SeenOrder:
+    """Return one order of ccxt, its client id as the exchange spells it. Raises OutcomeUnknownError where it cannot be."""
+    if not isinstance(raw, dict):
+        raise OutcomeUnknownError("the answer is no order")
+    identity, status, side = _identity(raw.get("id")), STATUS.get(str(raw.get("status"))), raw.get("side")
+    if identity is None or status is None or side not in {"buy", "sell"} or raw.get("symbol") != symbol:
+        told = ", ".join(f"{name} {raw.get(name)!r:.40}" for name in ("id", "status", "side", "symbol"))
+        raise OutcomeUnknownError(f"the answer is no order of {symbol}: {told}")
+    created = raw.get("timestamp")
+    if created is not None and (not isinstance(created, int) or not 0 < created <= now_ms + FUTURE_MS):
+        raise OutcomeUnknownError(f"order {identity} is of a time that has not come: {created!r:.40}")
+    amount, filled = _number(raw.get("amount"), "amount"), _number(raw.get("filled"), "filled")
+    kind = str(raw.get("type") or "").lower()
+    price = None if kind == "market" else _number(raw.get("price"), "price")  # ccxt puts a market order's average there
+    trades = read_trades(raw.get("trades") or [], symbol=symbol)
+    if amount and filled > amount:
+        raise OutcomeUnknownError(f"order {identity} is filled with {filled} of {amount}")
+    if sum((trade.amount for trade in trades), ZERO) > filled:
+        raise OutcomeUnknownError(f"order {identity} has more trades than its {filled}")
+    return SeenOrder(
+        symbol,
+        str(raw.get("clientOrderId") or ""),
+        side,
+        kind,
+        amount,
+        price or None,
+        created or 0,
+        Report(identity, status, filled, trades),
+    )
+
+
+def read_trades(raw: Any, *, symbol: str, side: Side | None = None) -> tuple[Trade, ...]:
+    """Return trades of ccxt, each once. Raises OutcomeUnknownError where one cannot be."""
+    found: dict[str, Trade] = {}
+    if not isinstance(raw, list):
+        raise OutcomeUnknownError("the answer is no list of trades")
+    for item in raw:
+        trade = _trade(item, symbol, side)
+        if found.setdefault(trade.trade_id, trade) != trade:
+            raise OutcomeUnknownError(f"trade {trade.trade_id} comes twice with different numbers")
+    return tuple(found.values())
+
+
+def read_balances(raw: Any) -> Balances:
+    """Return balances of ccxt. Raises OutcomeUnknownError where they cannot be."""
+    total, free = (raw.get("total"), raw.get("free")) if isinstance(raw, dict) else (None, None)
+    if not isinstance(total, dict) or not isinstance(free, dict):
+        raise OutcomeUnknownError("the answer holds no balances")
+    return Balances(_amounts(total), _amounts(free))
+
+
+def _amounts(raw: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {str(name): _number(value, f"balance of {name!s:.20}") for name, value in raw.items() if value is not None}
+
+
+def _trade(raw: Any, symbol: str, side: Side | None) -> Trade:
+    if not isinstance(raw, dict):
+        raise OutcomeUnknownError("the answer is no trade")
+    identity = _identity(raw.get("id"))
+    amount, price = _number(raw.get("amount"), "amount"), _number(raw.get("price"), "price")
+    wrong_side = side is not None and raw.get("side") not in {None, side}
+    if identity is None or not amount or not price or raw.get("symbol") != symbol or wrong_side:
+        raise OutcomeUnknownError(f"trade {identity} of {raw.get('symbol')!r:.40} cannot be: {amount} at {price}")
+    fee = raw.get("fee") or {}
+    cost, currency = fee.get("cost"), str(fee.get("currency") or symbol.split("/")[1])
+    charged = ZERO if cost is None else _number(cost, "fee", negative=True)  # a maker's may be a rebate
+    return Trade(identity, amount, price, charged, currency[:20])
+
+
+def _identity(value: Any) -> str | None:
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    return text if 0 < len(text) <= LONGEST_ID and text.isprintable() and text != "None" else None
+
+
+def _number(value: Any, name: str, *, negative: bool = False) -> Decimal:
+    """Return a number of any kind that ccxt gives; None is 0."""
+    if value is None:
+        return ZERO
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation as exc:
+        raise OutcomeUnknownError(f"{name} is no number: {value!r:.40}") from exc
+    if not number.is_finite() or abs(number) >= MOST or (number < 0 and not negative):
+        raise OutcomeUnknownError(f"{name} cannot be {value!s:.40}")
+    return number

@@ -1,0 +1,106 @@
+"""How each exchange spells a client order id, and whether it can be asked by one. An explicit table, read from ccxt's sources.
+
+Ours are 18 characters of [0-9a-z]. Where an exchange wants another form it is derived from them, and back: so that the bot's
+prefix is recognised in lists. Exchanges that ccxt cannot ask by client id are asked for their open and closed orders, and the
+id is looked for in those. Binance is proved against the simulator; the others are read in ccxt's sources, not tried.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from tradewind_engine.trading.identity import ALPHABET, CHARACTERS
+
+UUID_MARK = 0x7ADE
+"""Sixteen bits that tell a UUID of ours from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Of one exchange. `parameter` is ccxt's or the exchange's own name for the id; `window_ms` the longest span of one list.
+
+    `joined_ids`: symbols are base and quote joined, and rules can be asked for some symbols only.
+    """
+
+    form: Literal["plain", "uuid", "t-"] = "plain"
+    parameter: str = "clientOrderId"
+    finds: bool = False
+    window_ms: int | None = None
+    joined_ids: bool = False
+
+    def spell(self, cid: str) -> str:
+        """Return a client order id of ours as this exchange writes it."""
+        match self.form:
+            case "plain":
+                return cid
+            case "t-":
+                return f"t-{cid}"
+            case "uuid":
+                return _to_uuid(cid)
+
+    def read(self, spelt: str) -> str:
+        """Return the client order id behind what the exchange wrote; what is not ours comes back as it is."""
+        if self.form == "t-":
+            return spelt.removeprefix("t-")
+        return (_from_uuid(spelt) or spelt) if self.form == "uuid" else spelt
+
+
+DIALECTS: dict[str, Dialect] = {
+    "binance": Dialect(finds=True, window_ms=86_400_000, joined_ids=True),
+    "binanceus": Dialect(finds=True, window_ms=86_400_000, joined_ids=True),
+    "bitget": Dialect(finds=True),
+    "bitstamp": Dialect(finds=True),
+    "bitvavo": Dialect(form="uuid"),
+    "bybit": Dialect(),
+    "coinbase": Dialect(form="uuid", parameter="client_order_id"),
+    "cryptocom": Dialect(),
+    "gate": Dialect(form="t-"),
+    "gemini": Dialect(),
+    "htx": Dialect(finds=True),
+    "kraken": Dialect(),
+    "kucoin": Dialect(finds=True),
+    "mexc": Dialect(finds=True),
+    "okx": Dialect(finds=True),
+}
+WITHOUT_ROOM: dict[str, str] = {
+    "bitfinex": "its client ids are numbers of the day, too short for ours",
+    "hyperliquid": "its client ids are numbers that ccxt does not give back with orders",
+}
+"""Exchanges that are refused for live trading, and why: without an id of ours an order cannot be found again."""
+
+
+def dialect_of(ccxt_id: str) -> Dialect:
+    """Return the dialect of an exchange; one that is not in the table is taken to accept plain ids and is searched in lists.
+
+    Raises:
+        ValueError: If orders cannot be told from others' there.
+    """
+    if ccxt_id in WITHOUT_ROOM:
+        raise ValueError(f"{ccxt_id} cannot be traded on: {WITHOUT_ROOM[ccxt_id]}")
+    return DIALECTS.get(ccxt_id, Dialect())
+
+
+def _to_uuid(cid: str) -> str:
+    """Return a UUID of version 4 with the id in its 122 free bits.
+
+    >>> _from_uuid(_to_uuid("0abcxyz00010000010"))
+    '0abcxyz00010000010'
+    """
+    free = (UUID_MARK << 106) | int(cid, 36)
+    high, middle, low = free >> 74, (free >> 62) & 0xFFF, free & ((1 << 62) - 1)
+    return str(uuid.UUID(int=(high << 80) | (4 << 76) | (middle << 64) | (2 << 62) | low))
+
+
+def _from_uuid(spelt: str) -> str | None:
+    try:
+        number = uuid.UUID(spelt).int
+    except ValueError:
+        return None
+    free = ((number >> 80) << 74) | (((number >> 64) & 0xFFF) << 62) | (number & ((1 << 62) - 1))
+    if free >> 106 != UUID_MARK or (number >> 76) & 0xF != 4:
+        return None
+    rest, text = free & ((1 << 106) - 1), ""
+    for _ in range(CHARACTERS):
+        rest, digit = divmod(rest, 36)
+        text = ALPHABET[digit] + text
+    return None if rest else text

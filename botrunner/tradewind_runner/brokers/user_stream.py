@@ -1,0 +1,110 @@
+"""The account's order events from Binance's WebSocket API: one socket, one subscription, no second library.
+
+Best effort by its nature: what happens between two sockets is not sent again, so whoever listens asks for its open orders
+after each new one. Ends with ExchangeUnavailableError when the socket breaks, when our pings are not answered, or when an event
+cannot be understood.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import aiohttp
+
+from tradewind_api.runner import ExchangeConfig, ExchangeCredential
+from tradewind_engine.trading.orders import Report, ReportStatus, Trade
+from tradewind_runner.brokers.errors import CredentialsRefusedError, ExchangeUnavailableError
+from tradewind_runner.brokers.port import SeenOrder
+from tradewind_runner.exchange_clock import ExchangeClock
+
+ADDRESSES = {"binance": "wss://ws-api.binance.com:443", "binanceus": "wss://ws-api.binance.us:443"}
+HEARTBEAT_S, MOST_BYTES = 20.0, 1_000_000
+STATUS: dict[str, ReportStatus] = {
+    "NEW": "Open",
+    "PENDING_NEW": "Open",
+    "PARTIALLY_FILLED": "Open",
+    "PENDING_CANCEL": "Open",
+    "FILLED": "Filled",
+    "CANCELED": "Canceled",
+    "REJECTED": "Rejected",
+    "EXPIRED": "Expired",
+    "EXPIRED_IN_MATCH": "Expired",
+}
+
+
+async def user_stream(
+    config: ExchangeConfig, credential: ExchangeCredential, clock: ExchangeClock, symbols: Mapping[str, str]
+) -> AsyncIterator[SeenOrder]:
+    """Yield the changes of orders of `symbols` (the exchange's names to ours).
+
+    Raises:
+        ExchangeUnavailableError: The stream broke, or this exchange has none that we know.
+        CredentialsRefusedError: The key may not listen.
+    """
+    base = config.endpoint.ws if config.endpoint is not None else ADDRESSES.get(config.ccxt_id)
+    if base is None or config.ccxt_id not in ADDRESSES:
+        raise ExchangeUnavailableError(f"no order events from {config.ccxt_id}")
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{base.rstrip('/')}/ws-api/v3", heartbeat=HEARTBEAT_S, max_msg_size=MOST_BYTES) as socket,
+        ):
+            await socket.send_json(_subscription(credential, int(clock.now_ms())))
+            async for message in socket:
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    break
+                order = _understood(message.data, symbols)
+                if order is not None:
+                    yield order
+    except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+        raise ExchangeUnavailableError(f"order events: {type(exc).__name__}") from exc
+    raise ExchangeUnavailableError("order events: the exchange closed the stream")
+
+
+def _subscription(credential: ExchangeCredential, now_ms: int) -> dict[str, Any]:
+    parameters = {"apiKey": credential.api_key.get_secret_value(), "timestamp": str(now_ms)}
+    payload = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
+    signature = hmac.new(credential.secret.get_secret_value().encode(), payload.encode(), hashlib.sha256).hexdigest()
+    return {
+        "id": "orders",
+        "method": "userDataStream.subscribe.signature",
+        "params": {**parameters, "timestamp": now_ms, "signature": signature},
+    }
+
+
+def _understood(text: str, symbols: Mapping[str, str]) -> SeenOrder | None:
+    try:
+        message = json.loads(text)
+        if "status" in message and message["status"] != 200:
+            code = (message.get("error") or {}).get("code")
+            kind = CredentialsRefusedError if message["status"] in {401, 403} else ExchangeUnavailableError
+            raise kind(f"order events: {message['status']} {code}")
+        event = message.get("event", message)
+        if event.get("e") != "executionReport" or event.get("s") not in symbols:
+            return None
+        return _order(event, symbols[event["s"]])
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as exc:
+        raise ExchangeUnavailableError(f"order events: one cannot be understood ({type(exc).__name__})") from exc
+
+
+def _order(event: Mapping[str, Any], symbol: str) -> SeenOrder:
+    """Return an execution report as an order; a cancel's own client id hides the order's, which is then `C`."""
+    original = str(event.get("C") or "")
+    trades: tuple[Trade, ...] = ()
+    if event.get("x") == "TRADE":
+        fee_currency = str(event.get("N") or symbol.split("/")[1])
+        trades = (Trade(str(event["t"]), Decimal(event["l"]), Decimal(event["L"]), Decimal(event["n"] or 0), fee_currency),)
+    price = Decimal(event["p"])
+    return SeenOrder(
+        symbol,
+        original if original not in {"", "null"} else str(event["c"]),
+        "buy" if event["S"] == "BUY" else "sell",
+        str(event["o"]).lower(),
+        Decimal(event["q"]),
+        price if price > 0 else None,
+        int(event["O"]),
+        Report(str(event["i"]), STATUS[event["X"]], Decimal(event["z"]), trades),
+    )
