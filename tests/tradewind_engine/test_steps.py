@@ -41,7 +41,7 @@ def test_every_operation_has_a_step_and_no_other():
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_folding_the_step_is_the_vector(name, data):
     """For any inputs, also unknown ones in the middle, and any parameters."""
