@@ -13,6 +13,7 @@ NOTICE_ANNOTATION = f"{GROUP}/notice"
 FORCE_DELETE_ANNOTATION = f"{GROUP}/force-delete"
 """The way out when a live bot cannot be shut down safely: its value is the reason."""
 SHUTDOWN_FINALIZER = f"{GROUP}/safe-shutdown"
+"""Holds a live bot until its orders are dealt with, and its tenant until all of its live bots are gone."""
 
 
 class Resource(BaseModel):

@@ -6,7 +6,7 @@ import time
 import pytest
 from operator_kube import BOT, READY, Kube, ended
 from operator_process import OperatorProcess, install_rights
-from portal_cluster import install, wait_for
+from portal_cluster import GROUP, install, wait_for
 
 from tradewind_api.resources import FORCE_DELETE_ANNOTATION, NOTICE_ANNOTATION, SHUTDOWN_FINALIZER
 from tradewind_cluster.api import ApiError
@@ -125,3 +125,17 @@ def test_what_the_portal_tells_is_seen_with_kubectl(kube, operator):
     kube.patch(path, {"metadata": {"annotations": {FORCE_DELETE_ANNOTATION: "end of the test"}}})
     kube.api.call("DELETE", path)
     wait_for(lambda: is_gone(kube, path))
+
+
+def test_a_tenant_goes_after_its_live_bots(kube, operator):
+    """Their namespace, identity and network stay until the last one is shut down; the tenant says what it waits for."""
+    namespace = kube.tenant("live-tenant")
+    _, pod, place = run(kube, namespace, "one")
+    kube.api.call("DELETE", f"{GROUP}/tenants/live-tenant")
+    wait_for(lambda: kube.condition(f"{GROUP}/tenants/live-tenant", "Ready")["reason"] == "ShuttingDownLiveBots")
+    wait_for(lambda: kube.get(place)["metadata"].get("deletionTimestamp"))
+    assert "deletionTimestamp" not in kube.get(f"/api/v1/namespaces/{namespace}")["metadata"]
+    kube.pod_status(namespace, pod, ended(0, {"code": "Stopped", "receipt": True, "message": "nothing was open"}))
+    vanish(kube, place)
+    wait_for(lambda: is_gone(kube, f"{GROUP}/tenants/live-tenant"), 30)
+    wait_for(lambda: "deletionTimestamp" in kube.get(f"/api/v1/namespaces/{namespace}")["metadata"], 30)

@@ -6,7 +6,8 @@ from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.desired.strategies import kept_document
 from tradewind_operator.reconcile.apply import HASH, ensure, with_hash
 from tradewind_operator.reconcile.context import Context
-from tradewind_operator.reconcile.shutdown import hold, pod_of, reconcile_shutdown, stop
+from tradewind_operator.reconcile.finalizers import hold
+from tradewind_operator.reconcile.shutdown import pod_of, reconcile_shutdown, stop
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN
 
@@ -36,8 +37,9 @@ async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
     )
     pod = pod_of(context, bot)
     plan = desired_bot(bot, judged, pod_state(pod))
-    if plan.objects and is_live(bot):
-        bot = await hold(context, bot)
+    if plan.objects and is_live(bot) and tenant is not None:  # before its first pod
+        await hold(context, "tenants", tenant)
+        bot = await hold(context, "tradingbots", bot)
     for desired in plan.objects:
         await ensure(context, desired)
     if not plan.objects:

@@ -1,10 +1,10 @@
-"""Acts of a live bot's shutdown: hold it, stop its pod, send the reaper, let it go."""
+"""Acts of a live bot's shutdown: stop its pod, send the reaper, let it go."""
 
 import contextlib
 from datetime import UTC, datetime
 
-from tradewind_api.resources import SHUTDOWN_FINALIZER
 from tradewind_kube.errors import NotFoundError, RefusedError
+from tradewind_operator import measures
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.desired.reaper import REAPER, reaper_job
@@ -12,22 +12,14 @@ from tradewind_operator.desired.shutdown import LOOK_AGAIN_S, Seen, Shutdown, re
 from tradewind_operator.desired.status import Fact
 from tradewind_operator.reconcile.apply import ensure
 from tradewind_operator.reconcile.context import Context
+from tradewind_operator.reconcile.finalizers import is_held, let_go
 from tradewind_operator.reconcile.status import write_status
-from tradewind_operator.world import CHILDREN, OURS, component_of
-
-
-async def hold(context: Context, bot: Object) -> Object:
-    """Return the bot with our finalizer, written before it has a pod."""
-    finalizers = bot["metadata"].get("finalizers") or []
-    if SHUTDOWN_FINALIZER in finalizers:
-        return bot
-    return await _set_finalizers(context, bot, [*finalizers, SHUTDOWN_FINALIZER])
+from tradewind_operator.world import CHILDREN, component_of
 
 
 async def reconcile_shutdown(context: Context, bot: Object) -> float | None:
     """Bring one bot's deletion on; return when to look again."""
-    finalizers = bot["metadata"].get("finalizers") or []
-    if SHUTDOWN_FINALIZER not in finalizers:
+    if not is_held(bot):
         return None  # its children go with it
     await stop(context, bot)
     step = await _send_reaper(context, bot, shutdown(bot, _seen(context, bot), datetime.now(UTC)))
@@ -35,12 +27,15 @@ async def reconcile_shutdown(context: Context, bot: Object) -> float | None:
     await write_status(context, "tradingbots", bot, facts, {"summary": "Stopping"})
     if step.late or step.done:
         await context.announcer.tell("TradingBot", bot, step.fact.reason, step.fact.message, warning=step.late)
+    if step.late:
+        measures.LATE.inc()
     if not step.done:
         return LOOK_AGAIN_S
     key = (bot["metadata"]["namespace"], bot["metadata"]["name"])
     current = context.world.ours["tradingbots"].get(key, bot)
     with contextlib.suppress(NotFoundError):
-        await _set_finalizers(context, current, [name for name in finalizers if name != SHUTDOWN_FINALIZER])
+        await let_go(context, "tradingbots", current)
+        measures.SHUTDOWNS.labels(step.fact.reason).inc()
     return None
 
 
@@ -85,12 +80,3 @@ async def _send_reaper(context: Context, bot: Object, step: Shutdown) -> Shutdow
         message = f"the reaper cannot start: {str(exc)[:300]}; to let the bot go: {way_out(bot)}"
         return Shutdown(Fact("SafeShutdown", False, "ReaperRefused", message), late=True)
     return step
-
-
-async def _set_finalizers(context: Context, bot: Object, finalizers: list[str]) -> Object:
-    metadata = bot["metadata"]
-    body = {"metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}}
-    written = await context.client.merge(OURS["tradingbots"], metadata["name"], body, metadata["namespace"])
-    held = {**bot, "metadata": written["metadata"]}
-    context.world.ours["tradingbots"][metadata["namespace"], metadata["name"]] = held
-    return held

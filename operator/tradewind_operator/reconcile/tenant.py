@@ -1,14 +1,17 @@
 """Tenants: their namespace and all that makes it one."""
 
+import contextlib
 from datetime import UTC, datetime
 
+from tradewind_kube.errors import NotFoundError
 from tradewind_operator.desired.names import Object, namespace_of
 from tradewind_operator.desired.status import Fact
 from tradewind_operator.desired.tenant import tenant_objects
 from tradewind_operator.reconcile.apply import ensure
 from tradewind_operator.reconcile.context import Context
+from tradewind_operator.reconcile.finalizers import is_held, let_go
 from tradewind_operator.reconcile.status import write_status
-from tradewind_operator.world import CHILDREN
+from tradewind_operator.world import CHILDREN, OURS
 
 QUOTA_PATIENCE_S = 50.0
 
@@ -16,8 +19,10 @@ QUOTA_PATIENCE_S = 50.0
 async def reconcile_tenant(context: Context, key: tuple[str, str]) -> float | None:
     """Bring one tenant's objects about; return when to look again."""
     tenant = context.world.ours["tenants"].get(key)
-    if tenant is None or "deletionTimestamp" in tenant["metadata"]:
+    if tenant is None:
         return None
+    if "deletionTimestamp" in tenant["metadata"]:
+        return await _delete_live_bots(context, tenant)
     plan = context.world.plan_of(tenant)
     if plan is None:
         message = f"spec.plan: there is no plan {tenant['spec']['plan']!r}: kubectl get plan"
@@ -40,6 +45,26 @@ async def reconcile_tenant(context: Context, key: tuple[str, str]) -> float | No
     fields = {"summary": lifecycle if counted else "Pending", "namespace": namespace_of(tenant)}
     await write_status(context, "tenants", tenant, facts, fields)
     return None if counted else 2.0
+
+
+async def _delete_live_bots(context: Context, tenant: Object) -> float | None:
+    """Let a deleted tenant go once its live bots are gone: their identity, network and key would go with its namespace."""
+    if not is_held(tenant):
+        return None
+    bots = [bot for bot in context.world.in_namespace("tradingbots", namespace_of(tenant)) if is_held(bot)]
+    for bot in bots:
+        if "deletionTimestamp" not in bot["metadata"]:
+            metadata = bot["metadata"]
+            await context.client.delete(OURS["tradingbots"], metadata["name"], metadata["namespace"], uid=metadata["uid"])
+    if not bots:
+        with contextlib.suppress(NotFoundError):
+            await let_go(context, "tenants", tenant)
+        return None
+    names = ", ".join(bot["metadata"]["name"] for bot in bots[:10])
+    message = f"{len(bots)} live bots are being shut down first: {names}; see kubectl describe tb -n {namespace_of(tenant)}"
+    facts = [Fact("Ready", False, "ShuttingDownLiveBots", message)]
+    await write_status(context, "tenants", tenant, facts, {"summary": "Offboarding", "namespace": namespace_of(tenant)})
+    return 2.0
 
 
 async def _quota_counts(context: Context, tenant: Object) -> bool:
