@@ -11,17 +11,27 @@ from pydantic_settings import CliApp
 
 from tradewind_engine.candles import CandleError
 from tradewind_simulator import control
+from tradewind_simulator.calls import Calls
 from tradewind_simulator.clock import VirtualClock
+from tradewind_simulator.control_trading import add_trading
+from tradewind_simulator.desk import Desk
 from tradewind_simulator.exchange import SimulatedExchange
+from tradewind_simulator.faults import FaultPlane
+from tradewind_simulator.gateway import Gateway
+from tradewind_simulator.journal import Journal
+from tradewind_simulator.limits import Limits
 from tradewind_simulator.market.files import Found, read_markets
 from tradewind_simulator.market.recorded import RecordedMarket
 from tradewind_simulator.rest import Rest
+from tradewind_simulator.rest_account import add_account
 from tradewind_simulator.rest_market import RestMarket
 from tradewind_simulator.settings import SimulatorSettings
 from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.streams.pump import Pump
 from tradewind_simulator.streams.server import StreamServer
+from tradewind_simulator.symbols import read_exchange_info
 
+FILL_SECONDS = 0.05
 log = logging.getLogger("tradewind.simulator")
 
 
@@ -29,12 +39,19 @@ def build(settings: SimulatorSettings) -> SimulatedExchange:
     """Return the exchange that the settings describe. Raises CandleError, ValueError."""
     epoch = settings.epoch_ms or time.time() * 1000
     exchange = SimulatedExchange(VirtualClock(epoch, settings.start_ms or epoch, settings.speed))
+    if settings.exchange_info is not None:
+        for symbol in read_exchange_info(settings.exchange_info):
+            exchange.list_symbol(symbol, settings.seed)
     for name in settings.symbols:
-        exchange.list_seeded(name, settings.seed)
+        if name.replace("/", "") not in exchange.listings:
+            exchange.list_seeded(name, settings.seed)
     starts = [list_found(exchange, found, settings.symbol) for found in read_markets(settings.data)]
     if starts:
         exchange.clock = VirtualClock(epoch, settings.start_ms or max(starts), settings.speed)
     control.restore(exchange, settings.state_dir)
+    exchange.limiter.limits = Limits(settings.weight_limit, settings.order_limit_10s, settings.order_limit_day)
+    for name, wanted in settings.accounts.items():
+        exchange.accounts.put(name, wanted)
     return exchange
 
 
@@ -52,27 +69,27 @@ async def run(settings: SimulatorSettings) -> int:
     """Serve until told to stop."""
     try:
         exchange = build(settings)
-    except (CandleError, ValueError) as exc:
+    except (CandleError, ValueError, OSError) as exc:
         log.error("%s", exc)  # noqa: TRY400 - the message says it all
         return 2
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     hub, runners = Hub(), []
-    pump = Pump(exchange, hub)
-    spot = Rest(exchange).application(RestMarket(exchange, pump).handlers())
+    pump, desk = Pump(exchange, hub), Desk(exchange)
+    gateway, calls = Gateway(exchange, desk, FaultPlane(exchange), Journal()), Calls(desk)
+    spot = Rest(gateway).application(RestMarket(exchange, pump).handlers())
+    add_account(spot, gateway, calls)
     StreamServer(exchange, hub).add_to(spot)
-    applications = (
-        (spot, settings.port),
-        (control.application(exchange, settings.state_dir), settings.control_port),
-    )
-    for app, port in applications:
+    own = control.application(exchange, settings.state_dir)
+    add_trading(own, gateway, calls)
+    for app, port in ((spot, settings.port), (own, settings.control_port)):
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, settings.host, port).start()
         runners.append(runner)
         log.info("listening on %s", runner.addresses)
-    tasks = [asyncio.create_task(work) for work in (_announce_breaks(exchange, stop), pump.run())]
+    tasks = [asyncio.create_task(work) for work in (_announce_breaks(exchange, stop), pump.run(), _fill(desk))]
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for runner in runners:
         await runner.cleanup()
@@ -95,6 +112,13 @@ async def _announce_breaks(exchange: SimulatedExchange, stop: asyncio.Event) -> 
             await asyncio.wait_for(stop.wait(), 1)
         except TimeoutError:
             continue
+
+
+async def _fill(desk: Desk) -> None:
+    """Move the markets that orders wait in, so that fills are told when they happen and not when somebody asks."""
+    while True:
+        desk.advance_all()
+        await asyncio.sleep(FILL_SECONDS)
 
 
 def main() -> int:

@@ -1,7 +1,4 @@
-"""What all of the exchange's interfaces share: errors in its own form, answers, parameters.
-
-Source: the exchange's public documentation of its spot REST API (general information, errors).
-"""
+"""What all of the exchange's interfaces share: answers and parameters. Errors are in `errors`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -9,17 +6,10 @@ from typing import TypeAlias
 import orjson
 from aiohttp import web
 
+from tradewind_simulator.errors import DialectError, missing
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
-
-
-class DialectError(Exception):
-    """An error in the exchange's own form: HTTP status, code, message."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
 
 
 def answer(value: object, status: int = 200) -> web.Response:
@@ -40,11 +30,6 @@ def limit(text: str | None, *, default: int, most: int) -> int:
     """Return how many rows are wanted: at least one, at most `most`. Raises DialectError."""
     wanted = number(text, "limit")
     return default if wanted is None else max(1, min(wanted, most))
-
-
-def missing(name: str) -> DialectError:
-    """Return the error for a parameter that was not sent."""
-    return DialectError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
 def find_listing(exchange: SimulatedExchange, symbol_id: str | None) -> Listing:

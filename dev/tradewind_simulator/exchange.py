@@ -1,12 +1,15 @@
-"""The simulated exchange: clock, symbols and their markets. Knows nothing of HTTP."""
+"""The simulated exchange: clock, symbols and their markets, accounts and limits. Knows nothing of HTTP."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind_engine.candles import Candles
 from tradewind_engine.trading.book import Book
+from tradewind_simulator.accounts import Accounts
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.events import Events
+from tradewind_simulator.filters import compile_filters
+from tradewind_simulator.limits import RateLimiter
 from tradewind_simulator.market.books import EMPTY
 from tradewind_simulator.market.depth import DepthSource
 from tradewind_simulator.market.files import steps_of
@@ -39,17 +42,36 @@ class Listing:
 
 @dataclass(slots=True)
 class SimulatedExchange:
-    """All listings under one clock."""
+    """All listings under one clock.
+
+    `skew_ms` is how far the clock that is told to clients runs ahead; `statuses` and `filter_changes` stand over those of the
+    symbol, by its id.
+    """
 
     clock: VirtualClock
     listings: dict[str, Listing] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
+    accounts: Accounts = field(default_factory=Accounts)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    skew_ms: int = 0
+    statuses: dict[str, str] = field(default_factory=dict)
+    filter_changes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    rules_changed: int = 0
     made: dict[str, Listing] = field(default_factory=dict)  # what is listed again when a recording is taken away
     first_clock: VirtualClock = field(init=False)  # and the time that it goes by
 
     def __post_init__(self) -> None:
         """Remember the clock that is there before any recording."""
         self.first_clock = self.clock
+
+    def told_ms(self) -> int:
+        """Return the time that clients are told and judged by."""
+        return self.clock.now_ms() + self.skew_ms
+
+    def list_symbol(self, symbol: Symbol, seed: int) -> None:
+        """List a symbol with recorded rules and a market made from a seed."""
+        tick = float(symbol.tick) or 1e-8
+        self.made[symbol.id] = self.listings[symbol.id] = Listing(symbol, SeededMarket(symbol.name, seed, tick))
 
     def list_seeded(self, name: str, seed: int) -> None:
         """List a symbol with a market made from a seed. Raises ValueError for a bad name."""
@@ -65,12 +87,15 @@ class SimulatedExchange:
     def list_recorded_market(self, name: str, source: RecordedMarket) -> None:
         """List a symbol with a recorded market that is there already. Raises ValueError."""
         symbol = make_symbol(name, source.last_price())
+        if (known := self.made.get(symbol.id)) is not None and known.symbol.recorded is not None:
+            symbol = known.symbol  # recorded rules hold for a recorded market too
         self.listings[symbol.id] = Listing(symbol, source)
 
     def list_tape(self, name: str, tape: TradeTape) -> None:
         """List a symbol with recorded trades, and with a recorded book where the tape has one. Raises ValueError."""
         if isinstance(tape, BookTape):
-            symbol = replace(make_symbol(name, 1.0), **dict(zip(("tick", "step"), steps_of(tape), strict=True)))
+            tick, step = steps_of(tape)
+            symbol = replace(make_symbol(name, 1.0), tick=tick, step=step)
             self.listings[symbol.id] = Listing(symbol, tape, prints=tape, depth=tape)
         else:
             symbol = make_symbol(name, float(tape.first_price()))
@@ -95,6 +120,34 @@ class SimulatedExchange:
         end = listing.source.end_ms()
         return end is None or self.clock.now_ms() < end
 
+    def symbol_status(self, listing: Listing) -> str:
+        """Return the status as exchangeInfo tells it: what was set, or else TRADING or BREAK."""
+        recorded = listing.symbol.recorded
+        own = "TRADING" if recorded is None else str(recorded.get("status", "TRADING"))
+        return self.statuses.get(listing.symbol.id) or (own if self.trading(listing) else "BREAK")
+
+    def info(self, listing: Listing) -> dict[str, Any]:
+        """Return the symbol's entry in exchangeInfo, with the filters that are enforced."""
+        return {**listing.symbol.info(status=self.symbol_status(listing)), "filters": self.filters(listing)}
+
+    def filters(self, listing: Listing) -> list[dict[str, Any]]:
+        """Return the symbol's filters, with the changes that were made meanwhile."""
+        found = {item["filterType"]: item for item in listing.symbol.info(status="TRADING")["filters"]}
+        for name, change in self.filter_changes.get(listing.symbol.id, {}).items():
+            found[name] = {"filterType": name, **found.get(name, {}), **change}
+        return list(found.values())
+
+    def change_filters(self, symbol: str, changes: dict[str, dict[str, Any]]) -> None:
+        """Change fields of filters from now on. Raises ValueError for what then is no filter, and changes nothing."""
+        listing, before = self.listings[symbol], self.filter_changes.get(symbol, {})
+        self.filter_changes[symbol] = {**before, **{name: {**before.get(name, {}), **each} for name, each in changes.items()}}
+        try:
+            compile_filters(self.filters(listing))
+        except (KeyError, ValueError, TypeError, ArithmeticError) as exc:
+            self.filter_changes[symbol] = before
+            raise ValueError(f"{symbol}: {changes} makes no filter: {exc!r}") from exc
+        self.rules_changed += 1
+
     def status(self) -> dict[str, Any]:
         """Return what goes on, for those who run the simulator."""
         return {
@@ -106,7 +159,7 @@ class SimulatedExchange:
                 {
                     "symbol": listing.symbol.name,
                     "market": "simulated" if isinstance(listing.source, SeededMarket) else "recorded",
-                    "status": "TRADING" if self.trading(listing) else "BREAK",
+                    "status": self.symbol_status(listing),
                     "firstMs": listing.source.first_ms(),
                     "endMs": listing.source.end_ms(),
                 }

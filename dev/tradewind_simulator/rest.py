@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from tradewind_api.document.model import TIMEFRAME_MS
-from tradewind_engine.candles import CandleError
-from tradewind_simulator.dialect import DialectError, Handler, answer, find_listing, limit, missing, number
-from tradewind_simulator.exchange import Listing, SimulatedExchange
+from tradewind_simulator.dialect import Handler, answer, find_listing, limit, number
+from tradewind_simulator.errors import DialectError, missing
+from tradewind_simulator.exchange import Listing
+from tradewind_simulator.gateway import Gateway
 from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
-
-WEIGHT_LIMIT = 6000
 
 
 class Rest:
-    """Handlers over one exchange."""
+    """Handlers over one exchange, behind its gateway."""
 
-    def __init__(self, exchange: SimulatedExchange) -> None:
-        self._exchange = exchange
-        self._weight: dict[str, tuple[int, int]] = {}
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway, self._exchange = gateway, gateway.exchange
 
     def application(self, more: Mapping[str, tuple[Handler, int]] | None = None) -> web.Application:
         """Return the web application, with `more` handlers and their weights by path."""
@@ -35,7 +33,7 @@ class Rest:
             "ticker/price": (self.price, 2),
         }
         for path, (handler, weight) in (table | dict(more or {})).items():
-            app.router.add_get(f"/api/v3/{path}", self._guarded(handler, weight))
+            app.router.add_get(f"/api/v3/{path}", self._gateway.public(handler, weight))
         return app
 
     async def ping(self, _: web.Request) -> web.Response:
@@ -44,7 +42,7 @@ class Rest:
 
     async def time(self, _: web.Request) -> web.Response:
         """Answer virtual time."""
-        return answer({"serverTime": self._exchange.clock.now_ms()})
+        return answer({"serverTime": self._exchange.told_ms()})
 
     async def exchange_info(self, request: web.Request) -> web.Response:
         """Answer rules and symbols; `symbol` asks for one."""
@@ -53,12 +51,10 @@ class Rest:
         return answer(
             {
                 "timezone": "UTC",
-                "serverTime": self._exchange.clock.now_ms(),
-                "rateLimits": [
-                    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT},
-                ],
+                "serverTime": self._exchange.told_ms(),
+                "rateLimits": self._exchange.limiter.rules(),
                 "exchangeFilters": [],
-                "symbols": [listing.symbol.info(trading=self._exchange.trading(listing)) for listing in listings],
+                "symbols": [self._exchange.info(listing) for listing in listings],
             }
         )
 
@@ -90,23 +86,3 @@ class Rest:
 
     def _listing(self, name: str | None) -> Listing:
         return find_listing(self._exchange, name)
-
-    def _guarded(self, handler: Handler, weight: int) -> Handler:
-        async def handle(request: web.Request) -> web.Response:
-            try:
-                response = await handler(request)
-            except DialectError as exc:
-                response = answer({"code": exc.code, "msg": exc.message}, exc.status)
-            except CandleError as exc:
-                response = answer({"code": -1100, "msg": str(exc)}, 400)
-            response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._used(request.remote or "", weight))
-            return response
-
-        return handle
-
-    def _used(self, address: str, weight: int) -> int:
-        minute = self._exchange.clock.now_ms() // 60_000
-        before = self._weight.get(address, (minute, 0))
-        used = (before[1] if before[0] == minute else 0) + weight
-        self._weight[address] = (minute, used)
-        return used

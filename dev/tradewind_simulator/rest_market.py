@@ -11,7 +11,8 @@ import orjson
 from aiohttp import web
 
 from tradewind_engine.trading.book import Print
-from tradewind_simulator.dialect import DialectError, Handler, answer, find_listing, limit, missing, number
+from tradewind_simulator.dialect import Handler, answer, find_listing, limit, number
+from tradewind_simulator.errors import DialectError, missing
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.market import books, depth
 from tradewind_simulator.market.statistics import Aggregate, Day, aggregates, day, last_trades

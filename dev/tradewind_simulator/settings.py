@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,6 +28,13 @@ class SimulatorSettings(BaseSettings):
         description="Files to replay, ':' between them: candles or trades (CSV, Parquet), recorded streams with snapshots.",
     )
     symbol: str = Field(default="BTC/USDT", description="Symbol of a file of candles or trades.")
+    exchange_info: Path | None = Field(default=None, description="Recorded answer of exchangeInfo (JSON, plain or gzip).")
+    accounts: dict[str, dict[str, Any]] = Field(
+        default={}, description='Accounts as JSON: {"NAME": {"balances": {"USDT": "1000"}, "keys": [{"key", "secret"}]}}.'
+    )
+    weight_limit: int = Field(default=6000, ge=0, description="Request weight a minute and address; 0: any.")
+    order_limit_10s: int = Field(default=100, ge=0, description="New orders of an account in 10 seconds; 0: any.")
+    order_limit_day: int = Field(default=200_000, ge=0, description="New orders of an account in a day; 0: any.")
     state_dir: Path = Field(default=Path("data/simulator"), description="Where candles that are put are kept.")
 
     @field_validator("data", mode="before")

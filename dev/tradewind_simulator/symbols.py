@@ -1,18 +1,27 @@
-"""Trading rules of a symbol, as exchangeInfo tells them."""
+"""Trading rules of a symbol, as exchangeInfo tells them: made up to suit its price, or recorded."""
 
+import gzip
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import orjson
+
+ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """`BASE/QUOTE` and its rules: price tick, amount step, smallest notional."""
+    """`BASE/QUOTE` and its rules: price tick, amount step, smallest notional; `recorded` is the exchange's own entry."""
 
     base: str
     quote: str
     tick: str
     step: str
     min_notional: str = "5"
+    recorded: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -24,11 +33,13 @@ class Symbol:
         """The exchange's own name."""
         return self.base + self.quote
 
-    def info(self, *, trading: bool) -> dict[str, Any]:
+    def info(self, *, status: str) -> dict[str, Any]:
         """Return the symbol's entry in exchangeInfo."""
+        if self.recorded is not None:
+            return {**self.recorded, "status": status}
         return {
             "symbol": self.id,
-            "status": "TRADING" if trading else "BREAK",
+            "status": status,
             "baseAsset": self.base,
             "baseAssetPrecision": 8,
             "quoteAsset": self.quote,
@@ -36,9 +47,10 @@ class Symbol:
             "quoteAssetPrecision": 8,
             "baseCommissionPrecision": 8,
             "quoteCommissionPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
-            "icebergAllowed": True,
-            "ocoAllowed": True,
+            "orderTypes": list(ORDER_TYPES),
+            "icebergAllowed": False,
+            "ocoAllowed": False,
+            "otoAllowed": False,
             "quoteOrderQtyMarketAllowed": True,
             "allowTrailingStop": False,
             "cancelReplaceAllowed": True,
@@ -61,7 +73,16 @@ class Symbol:
                     "applyMaxToMarket": False,
                     "avgPriceMins": 5,
                 },
+                {
+                    "filterType": "PERCENT_PRICE_BY_SIDE",
+                    "bidMultiplierUp": "5",
+                    "bidMultiplierDown": "0.2",
+                    "askMultiplierUp": "5",
+                    "askMultiplierDown": "0.2",
+                    "avgPriceMins": 5,
+                },
                 {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+                {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
             ],
             "permissions": [],
             "permissionSets": [["SPOT"]],
@@ -80,3 +101,19 @@ def make_symbol(name: str, price: float) -> Symbol:
     if price >= 1:
         return Symbol(base, quote, "0.00010000", "0.00100000")
     return Symbol(base, quote, "0.00000100", "0.10000000")
+
+
+def read_exchange_info(file: Path) -> list[Symbol]:
+    """Return the symbols of a recorded answer of exchangeInfo (JSON, plain or gzip). Raises ValueError, OSError."""
+    content = file.read_bytes()
+    try:
+        entries = orjson.loads(gzip.decompress(content) if content.startswith(GZIP) else content)["symbols"]
+        return [_recorded(entry) for entry in entries]
+    except (KeyError, TypeError, IndexError, EOFError, orjson.JSONDecodeError) as exc:
+        raise ValueError(f"{file} is no recorded exchangeInfo: {exc!r}") from exc
+
+
+def _recorded(entry: Mapping[str, Any]) -> Symbol:
+    filters = {item["filterType"]: item for item in entry["filters"]}
+    tick, step = filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"]
+    return Symbol(entry["baseAsset"], entry["quoteAsset"], tick, step, recorded=entry)

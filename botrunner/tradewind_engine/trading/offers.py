@@ -13,7 +13,7 @@ End = Literal["Filled", "Expired", "Rejected", "Prevented"]
 LIMITED: frozenset[str] = frozenset({"limit", "post_only", "stop_loss_limit", "take_profit_limit"})
 STOPPED: frozenset[str] = frozenset({"stop_loss", "stop_loss_limit", "take_profit", "take_profit_limit"})
 WOULD_MATCH = "Order would immediately match and take."
-WOULD_TRIGGER = "Stop price would trigger immediately."
+WOULD_TRIGGER = "Order would trigger immediately."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,87 @@
+"""The trading floor of one symbol: its matching, moved along the market's own time.
+
+The market is looked at every 100 ms of virtual time (more seldom where the clock runs faster than tenfold); between two looks
+only trades are told. So what becomes of an order depends on when it was placed and on nothing that the machine does.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradewind_engine.trading.book import Print
+from tradewind_engine.trading.matching import MatchingMarket
+from tradewind_engine.trading.offers import Outcome
+from tradewind_simulator.exchange import Listing, SimulatedExchange
+from tradewind_simulator.filters import Filters, compile_filters
+from tradewind_simulator.market.books import book, trades
+
+LOOK_MS = 100
+
+
+@dataclass(slots=True)
+class Floor:
+    """`moment` is the last look at the market; `prints` are the trades from there to the next one."""
+
+    listing: Listing
+    market: MatchingMarket
+    filters: Filters
+    moment: int = -1
+    prints: deque[Print] = field(default_factory=deque)
+    averages: dict[int, Decimal | None] = field(default_factory=dict)
+
+    def advance(self, now_ms: int, speed: float) -> list[Outcome]:
+        """Move the market to `now_ms` and return what that did to orders."""
+        step = LOOK_MS if speed <= 10 else int(speed // 10 + 1) * LOOK_MS
+        outcomes: list[Outcome] = []
+        if len(self.market) and self.moment <= now_ms:
+            while True:
+                end = self.moment + step
+                while self.prints and self.prints[0].time_ms <= now_ms:
+                    outcomes += self.market.printed(self.prints.popleft())
+                if end > now_ms:
+                    return outcomes
+                self._look(end, step)
+        if now_ms < self.moment or now_ms >= self.moment + step:  # nobody waits: go there at once
+            self._look(now_ms // step * step, 0)
+        return outcomes
+
+    def watch(self, now_ms: int, speed: float) -> None:
+        """Begin to follow the market's trades: the first order waits for them."""
+        step = LOOK_MS if speed <= 10 else int(speed // 10 + 1) * LOOK_MS
+        self.prints = deque(trades(self.listing, now_ms, self.moment + step))
+
+    def learn_last(self, now_ms: int) -> None:
+        """Tell matching the last price of a market that nobody followed."""
+        if not len(self.market):
+            found = trades(self.listing, now_ms - 2 * self.listing.source.step_ms, now_ms)
+            if found:
+                self.market.printed(found[-1])
+
+    def average(self, minutes: int, now_ms: int) -> Decimal | None:
+        """Return the mean close of the last minutes, the middle of the book for 0; None where there is none."""
+        if minutes not in self.averages:
+            self.averages[minutes] = self._average(minutes, now_ms)
+        return self.averages[minutes]
+
+    def _average(self, minutes: int, now_ms: int) -> Decimal | None:
+        if minutes:
+            found = self.listing.source.candles(now_ms - max(minutes * 60_000, self.listing.source.step_ms), now_ms + 1, now_ms)
+            if len(found):
+                return Decimal(f"{float(found.close.mean()):.8f}")
+        shown = self.market.book
+        if shown.bids and shown.asks:
+            return (shown.bids[0][0] + shown.asks[0][0]) / 2
+        return None
+
+    def _look(self, moment: int, ahead_ms: int) -> None:
+        self.moment = moment
+        self.averages.clear()
+        self.market.show(book(self.listing, moment))
+        self.prints = deque(trades(self.listing, moment, moment + ahead_ms)) if ahead_ms else deque()
+
+
+def open_floor(exchange: SimulatedExchange, symbol: str) -> Floor:
+    """Return the floor of a symbol that is listed."""
+    listing = exchange.listings[symbol]
+    filters = compile_filters(exchange.filters(listing))
+    return Floor(listing, MatchingMarket(filters.step), filters)
