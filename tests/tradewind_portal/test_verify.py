@@ -4,11 +4,13 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from simulator_process import Server
 
 from tradewind_api.runner import Endpoint, ExchangeConfig
 from tradewind_portal.keys.verify import binance
@@ -134,3 +136,29 @@ async def test_the_key_is_in_no_argument_and_no_environment():
     )
     out, _ = await process.communicate(json.dumps(request).encode())
     assert {"error": "Unavailable"} == json.loads(out)
+
+
+async def test_the_simulated_exchange_answers_as_the_real_one(tmp_path: Path):
+    """A key that may trade passes; one that may withdraw, one that may only read, an unknown one, a wrong secret do not."""
+    keys = [
+        {"key": "trade-0123456789", "secret": "s1", "permissions": ["read", "trade"]},
+        {"key": "withdraw-0123456789", "secret": "s2", "permissions": ["read", "trade", "withdraw"]},
+        {"key": "read-0123456789", "secret": "s3", "permissions": ["read"]},
+    ]
+    server = Server(tmp_path, "--accounts", json.dumps({"acme": {"keys": keys}}))
+    try:
+        config = ExchangeConfig(name="simulated", ccxt_id="binance", endpoint=Endpoint(rest=f"http://127.0.0.1:{server.rest}"))
+        assert 1 == len(await Verifier().check(config, Secrets("trade-0123456789", "s1")))
+        refused = {}
+        for key, secret in {"withdraw": "s2", "read": "s3", "unknown": "s4", "trade": "another"}.items():
+            with pytest.raises(Problem) as caught:
+                await Verifier().check(config, Secrets(f"{key}-0123456789", secret))
+            refused[key] = caught.value.code
+    finally:
+        server.stop()
+    assert {
+        "withdraw": "KeyCanWithdraw",
+        "read": "KeyCannotTrade",
+        "unknown": "KeyInvalid",
+        "trade": "KeyInvalid",
+    } == refused
