@@ -50,12 +50,13 @@ check: setup ## Format, lint, types, layers, generated files, fast tests (a minu
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tradewind_api.generate --check
 	@$(BIN)/python -m tradewind_portal.openapi --check
-	@$(BIN)/pytest -q -n auto -m "not cluster and not node and not browser"
+	@$(BIN)/pytest -q -n auto -m "not slow and not cluster and not node and not browser"
 
 SOURCES_TYPED := crds botrunner operator portal dev
 
 .PHONY: test
 test: check ## All tests: what `check` does, then the real control plane and real pods
+	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser"
 	@$(BIN)/pytest -m "cluster or node or browser"
 
 PEERS := .venv-peers

@@ -12,6 +12,8 @@ from portal_double import Running, running_portal
 
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 KEY, SECRET = "AKIA-0123456789-0123456789", "secret-canary-1111"
 BOT = {
     "strategy": {"template": "sma-crossover"},

@@ -10,6 +10,8 @@ from portal_double import running_portal
 
 from tradewind_api.document.resolve import template
 
+pytestmark = pytest.mark.slow
+
 BROKEN = """
 timeframe: 1h
 nodes:

@@ -133,6 +133,7 @@ async def everything(portal: Running, headers: dict[str, str], named: dict[str, 
     return found
 
 
+@pytest.mark.slow
 async def test_what_is_planted_is_found_nowhere(tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch):
     """Answers, logs, metrics, audit, database, its log, every file: 0 hits; the one answer to the bot's pod has its key."""
     PLANTED.clear()

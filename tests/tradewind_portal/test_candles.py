@@ -168,6 +168,7 @@ async def test_a_file_that_is_too_large_is_refused_while_it_arrives(tmp_path: Pa
         assert [] == list((portal.services.store.folder / "candles" / "incoming").iterdir())
 
 
+@pytest.mark.slow
 async def test_a_file_that_unfolds_to_too_much_is_refused(tmp_path: Path):
     """A Parquet file of some kilobytes with twenty million rows: the portal lives on."""
     table = pa.table({"ts": pa.array(np.zeros(20_000_000, "i8"))})

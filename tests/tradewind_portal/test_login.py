@@ -155,6 +155,7 @@ async def test_an_administrator_without_a_given_password_gets_one(tmp_path: Path
     await store.close()
 
 
+@pytest.mark.slow
 async def test_passwords_are_hashed_as_decided():
     """argon2id, t=3, 64 MiB, p=1; a hash made with less is made anew at the next login."""
     strong, weak = Passwords(), Passwords(memory_mib=8)

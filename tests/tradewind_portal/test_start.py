@@ -11,6 +11,8 @@ import pytest
 import yaml
 from portal_process import ADMIN, log_in, start_portal
 
+pytestmark = pytest.mark.slow
+
 NOBODY = {
     "apiVersion": "v1",
     "kind": "Config",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from portal_double import Running
 
@@ -16,6 +17,8 @@ from tradewind_portal.keys.queries import insert as insert_key
 from tradewind_portal.kill.queries import KillSwitch, request_close
 from tradewind_portal.kill.queries import put as engage
 from tradewind_portal.store import Cursor
+
+pytestmark = pytest.mark.slow
 
 ASKERS = ("anonymous", "stranger", "viewer", "trader", "owner", "auditor", "admin", "runner", "expired")
 LOOK = {"viewer": 200, "trader": 200, "owner": 200, "auditor": 200, "admin": 200}

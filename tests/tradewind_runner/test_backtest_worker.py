@@ -14,6 +14,8 @@ from tradewind_api.document.resolve import template
 from tradewind_api.runner import CANDLES_MEDIA_TYPE
 from tradewind_engine.candle_files import read_candle_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def portal():

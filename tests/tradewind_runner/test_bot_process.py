@@ -14,6 +14,8 @@ from bot_world import UID, World, answers, wait_for
 from tradewind_api.ledger import fold
 from tradewind_runner.outbox import read_groups
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path):

@@ -13,6 +13,8 @@ from portal_double import Running, running_portal
 from tradewind_api.ledger import LedgerEvent, fold
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "tw-acme-test"
 
 

@@ -18,6 +18,8 @@ from tradewind_simulator.klines import klines
 from tradewind_simulator.market.recorded import RecordedMarket
 from tradewind_simulator.market.seeded import SeededMarket
 
+pytestmark = pytest.mark.slow
+
 MINUTE = 60_000
 T0 = 1_750_000_000_000 // MINUTE * MINUTE
 

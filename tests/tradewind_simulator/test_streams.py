@@ -11,6 +11,8 @@ from simulator_process import Server
 
 from tradewind_simulator.streams.names import parse_stream
 
+pytestmark = pytest.mark.slow
+
 MINUTE = 60_000
 T0 = 1_750_000_000_000 // MINUTE * MINUTE
 

@@ -146,6 +146,7 @@ def test_a_valid_document_with_anything_put_in_anywhere_is_answered(seed, data):
         assert all(len(error.message) < 600 for error in exc.errors)
 
 
+@pytest.mark.slow
 @given(
     st.recursive(st.none() | st.floats() | st.text(max_size=5), lambda part: st.lists(part) | st.dictionaries(st.text(), part))
 )

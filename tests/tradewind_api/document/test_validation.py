@@ -114,6 +114,7 @@ def test_an_alias_bomb_is_refused_at_once():
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300) | st.binary(max_size=300).map(lambda raw: raw.decode("latin-1")))
 @settings(deadline=None, max_examples=200)
 def test_any_text_is_a_document_or_a_list_of_faults(text):
@@ -131,6 +132,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON)
 @settings(deadline=None, max_examples=200)
 def test_any_json_is_a_document_or_a_list_of_faults(raw):

@@ -18,6 +18,8 @@ from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 
+pytestmark = pytest.mark.slow
+
 SMA = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 12})
 HOURLY = SweepSettings("1h", threads=1)
 FOLLOW = parse_document(

@@ -16,6 +16,8 @@ from tradewind_engine.optimise.study import NothingFoundError, run_study
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 from tradewind_engine.optimise.walk_forward import walk_forward
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = template("sma-crossover")
 CANDLES = {"": market(11, 1500, memory=0.1)}
 SETTINGS = SweepSettings("1h", threads=1)

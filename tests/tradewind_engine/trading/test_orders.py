@@ -136,6 +136,7 @@ INPUTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(INPUTS, max_size=15))
 def test_whatever_the_exchange_says(inputs):
