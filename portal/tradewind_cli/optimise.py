@@ -31,6 +31,7 @@ class Question:
     folds: int
     anchored: bool
     threads: int
+    resume: Path | None
 
 
 @app.command()
@@ -61,6 +62,9 @@ def optimise(
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
     capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter that is not tuned; repeatable")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="keep what was scored in this file, and go on from it after a kill")
+    ] = None,
     *,
     anchored: Annotated[bool, typer.Option("--anchored", help="walk-forward trains on all that came before")] = False,
     full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
@@ -72,7 +76,7 @@ def optimise(
 
     ranges = dict(parse_range(item) for item in tune or [])
     constraints = tuple(constraint or ["trades>=10"])
-    asked = Question(ranges, objective, constraints, budget, trials, seed, folds, anchored, threads)
+    asked = Question(ranges, objective, constraints, budget, trials, seed, folds, anchored, threads, resume)
     run = LocalRun(strategy, data, "", symbol, timeframe, capital, Costs(fee_bps, slippage_bps))
     report = _search(run, dict(parse_setting(item) for item in set_ or []), asked)
     print_report(report, output, full=full)
@@ -95,8 +99,10 @@ def parse_range(text: str) -> tuple[str, Range]:
 def _search(run: Any, parameters: dict[str, float], asked: Question) -> dict[str, Any]:
     from tradewind_api.document.ranges import default_ranges  # noqa: PLC0415 - numba takes half a second
     from tradewind_cli.local_backtest import load  # noqa: PLC0415
+    from tradewind_cli.record_file import open_record  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
     from tradewind_engine.optimise.objectives import parse_constraint  # noqa: PLC0415
+    from tradewind_engine.optimise.record import fingerprint  # noqa: PLC0415
     from tradewind_engine.optimise.search import Aim, State  # noqa: PLC0415
     from tradewind_engine.optimise.space import make_space  # noqa: PLC0415
     from tradewind_engine.optimise.study import NothingFoundError, run_study  # noqa: PLC0415
@@ -121,6 +127,12 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> dict[str
         aim = Aim(asked.objective, constraints, asked.budget, asked.trials, asked.seed)
         settings = SweepSettings(document.timeframe, run.capital, run.costs, asked.threads)
         kind: Any = "anchored" if asked.anchored else "rolling"
+        record = None
+        if asked.resume is not None:
+            search = fingerprint(
+                document, space, {run.symbol: history}, settings, exchange=run.exchange, folds=asked.folds, kind=kind
+            )
+            record = open_record(asked.resume, space, search)
         study = run_study(
             document,
             space,
@@ -131,6 +143,7 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> dict[str
             folds=asked.folds,
             kind=kind,
             tell=tell,
+            record=record,
         )
     except InvalidDocumentError as exc:
         fail_for_document(exc)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -58,3 +59,57 @@ def test_what_cannot_be_searched_is_named(candles, arguments, code, message):
     done = tw("optimise", "sma-crossover", "--data", candles, "--timeframe", "15m", *arguments)
     assert (code, "") == (done.returncode, done.stdout)
     assert message in done.stderr
+
+
+ASKED = ("--timeframe", "15m", "--tune", "fast.period=5:24:1", "--tune", "slow.period=50:79:1", "-o", "json", "--threads", 1)
+
+
+def test_a_killed_run_goes_on_where_it_was(candles, tmp_path):
+    """Killed at whatever it does, and run again: the report of an undisturbed run, byte for byte, and nothing scored twice."""
+    file = tmp_path / "search.tw"
+    wanted = tw("optimise", "sma-crossover", "--data", candles, *ASKED)
+    command = [
+        sys.executable,
+        "-m",
+        "tradewind_cli.main",
+        "optimise",
+        "sma-crossover",
+        "--data",
+        candles,
+        *ASKED,
+        "--resume",
+        file,
+    ]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    first = 23 + 64 + 1  # the line that names the search
+    deadline = time.monotonic() + 60
+    while not file.exists() or file.stat().st_size <= first:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    written = file.read_bytes()
+    with file.open("ab") as torn:
+        torn.write(written[-100:])
+    again = tw("optimise", "sma-crossover", "--data", candles, *ASKED, "--resume", file)
+    assert (0, wanted.stdout) == (again.returncode, again.stdout)
+    assert file.read_bytes().startswith(written)
+    size = file.stat().st_size
+    assert wanted.stdout == tw("optimise", "sma-crossover", "--data", candles, *ASKED, "--resume", file).stdout
+    assert size == file.stat().st_size
+
+
+def test_a_file_of_something_else_is_not_touched(candles, tmp_path):
+    """Another search's record, or no record: exit 2, what to do, and every byte as it was."""
+    file = tmp_path / "search.tw"
+    small = ("--tune", "fast.period=5:8:1", "--timeframe", "15m", "--folds", 0, "--resume", file)
+    tw("optimise", "sma-crossover", "--data", candles, *small)
+    content = file.read_bytes()
+    other = tw("optimise", "sma-crossover", "--data", candles, *small, "--fee-bps", 5)
+    assert (2, content) == (other.returncode, file.read_bytes())
+    assert "this is the record of another search" in other.stderr
+    file.write_text("dear diary")
+    diary = tw("optimise", "sma-crossover", "--data", candles, *small)
+    assert (2, "dear diary") == (diary.returncode, file.read_text())
+    assert "no record of an optimisation" in diary.stderr

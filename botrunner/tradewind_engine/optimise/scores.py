@@ -1,5 +1,6 @@
 """What a sweep measures of each point: columns of arrays, small enough for a million points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,28 @@ class Scores:
         joined: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
         return Scores(**joined, candles=self.candles)
 
+    def table(self) -> Floats:
+        """Return everything but `candles` as numbers, shape (n, WIDTH); whole numbers are exact below 2 ** 53."""
+        return np.column_stack([getattr(self, name) for name in COLUMNS]).astype(np.float64)
+
+    @classmethod
+    def from_table(cls, table: Floats, candles: int) -> "Scores":
+        """Return the scores of which `table` is."""
+        made: dict[str, Any] = {}
+        start = 0
+        for name in COLUMNS:
+            width = BLOCKS if name in ("sums", "squares") else 1
+            column = np.ascontiguousarray(table[:, start : start + width])
+            column = column if width > 1 else column[:, 0]
+            made[name] = column.astype(np.int64) if name in ("trades", "won") else column
+            start += width
+        return cls(**made, candles=candles)
+
+    def rows(self, numbers: Sequence[int]) -> "Scores":
+        """Return some rows, in the order of `numbers`."""
+        chosen = np.array(numbers, dtype=np.int64)
+        return Scores(**{name: getattr(self, name)[chosen] for name in COLUMNS}, candles=self.candles)
+
     def row(self, index: int) -> dict[str, float | int]:
         """Return the figures of one point under their names in reports."""
         return {
@@ -60,6 +83,9 @@ class Scores:
 
 
 COLUMNS = tuple(name for name in Scores.__dataclass_fields__ if name != "candles")
+
+
+WIDTH = len(COLUMNS) - 2 + 2 * BLOCKS
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

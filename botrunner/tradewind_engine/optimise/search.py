@@ -13,13 +13,13 @@ import numpy as np
 
 from tradewind_engine.candles import Floats, Integers
 from tradewind_engine.optimise.objectives import Constraint, objective_of, value_of
+from tradewind_engine.optimise.record import Place, Record
 from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point
 from tradewind_engine.optimise.sweep import Sweep
 from tradewind_engine.timeframes import periods_per_year
 
 CENTRES, ZOOMS, PATIENCE = 6, 8, 2
-Place = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class _Book:
     aim: Aim
     progress: Callable[[State], None]
     planned: int
+    record: Record | None = None
+    part: int = 0
     rows: dict[Place, int] = field(default_factory=dict)
     scores: Scores | None = None
     values: Floats = field(default_factory=lambda: np.empty(0))
@@ -76,19 +78,38 @@ class _Book:
         fresh = [place for place in dict.fromkeys(places) if place not in self.rows]
         if not fresh:
             return
-        space = self.sweep.space
         before = len(self.rows)
 
         def tell(done: int, _: int) -> None:
             self.progress(self._state(before + done))
 
-        scores = self.sweep.score([space.point(np.array(place)) for place in fresh], tell)
+        scores = self._scores(fresh, tell)
         self.rows |= {place: before + number for number, place in enumerate(fresh)}
         self.scores = scores if self.scores is None else self.scores.joined(scores)
         per_year = periods_per_year(self.sweep.settings.timeframe)
         values = value_of(scores, objective_of(self.aim.objective), self.aim.constraints, per_year)
         self.values = np.concatenate([self.values, values])
         self.progress(self._state(len(self.rows)))
+
+    def _scores(self, places: list[Place], tell: Callable[[int, int], None]) -> Scores:
+        """Return the scores of places, from the record where it knows them."""
+        points = [self.sweep.space.point(np.array(place)) for place in places]
+        record, part = self.record, self.part
+        if record is None:
+            return self.sweep.score(points, tell)
+        known, scores = record.known(part, places)
+        if scores is not None and len(known) == len(places):
+            return scores
+        there = set(known)
+        missing = [number for number in range(len(places)) if number not in there]
+
+        def keep(rows: list[int], scored: Scores) -> None:
+            record.keep(part, [places[missing[row]] for row in rows], scored)
+
+        fresh = self.sweep.score([points[number] for number in missing], lambda done, all_: tell(len(known) + done, all_), keep)
+        if scores is None:
+            return fresh
+        return scores.joined(fresh).rows(np.argsort([*known, *missing]).tolist())
 
     def best(self, count: int) -> list[Place]:
         """Return the places of the `count` best points, the best first; ties go to the earlier."""
@@ -104,8 +125,15 @@ class _Book:
         return State(done, self.planned, float(self.values.max()), space.parameters(space.point(np.array(best[0]))))
 
 
-def search(sweep: Sweep, aim: Aim, progress: Callable[[State], None] = lambda _: None) -> Search:
-    """Return the best point of a sweep's space.
+def search(
+    sweep: Sweep,
+    aim: Aim,
+    progress: Callable[[State], None] = lambda _: None,
+    *,
+    record: Record | None = None,
+    part: int = 0,
+) -> Search:
+    """Return the best point of a sweep's space. What `record` knows of `part` is not scored again.
 
     Raises:
         ValueError: If the objective is unknown.
@@ -113,7 +141,7 @@ def search(sweep: Sweep, aim: Aim, progress: Callable[[State], None] = lambda _:
     objective_of(aim.objective)
     space = sweep.space
     exhaustive = space.size <= aim.budget
-    book = _Book(sweep, aim, progress, space.size if exhaustive else aim.budget + aim.trials)
+    book = _Book(sweep, aim, progress, space.size if exhaustive else aim.budget + aim.trials, record, part)
     if exhaustive:
         book.add(map(tuple, space.every_place().tolist()))
         method = "exhaustive"
@@ -125,6 +153,14 @@ def search(sweep: Sweep, aim: Aim, progress: Callable[[State], None] = lambda _:
     assert book.scores is not None
     points = [space.point(np.array(place)) for place in book.rows]
     return Search(points, book.scores, book.values, int(np.argmax(book.values)), method)
+
+
+def score_places(
+    sweep: Sweep, aim: Aim, places: list[Place], progress: Callable[[State], None], *, record: Record, part: int
+) -> None:
+    """Score some places of a part into a record, but for those that it knows. Raises ValueError as `search` does."""
+    objective_of(aim.objective)
+    _Book(sweep, aim, progress, len(places), record, part).add(places)
 
 
 def _sample_and_zoom(book: _Book, random: np.random.Generator) -> None:

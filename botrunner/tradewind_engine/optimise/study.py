@@ -14,6 +14,7 @@ from tradewind_engine.candles import Candles
 from tradewind_engine.honesty.neighbourhood import neighbours_return
 from tradewind_engine.honesty.overfitting import overfitting
 from tradewind_engine.honesty.verdict import Selection, Verdict, judge
+from tradewind_engine.optimise.record import Record
 from tradewind_engine.optimise.scores import BLOCKS
 from tradewind_engine.optimise.search import Aim, Search, State, search
 from tradewind_engine.optimise.space import Space
@@ -22,6 +23,11 @@ from tradewind_engine.optimise.walk_forward import Kind, WalkForward, walk_forwa
 
 TOP = 20
 Tell = Callable[[str, State], None]
+
+
+def part_name(part: int, folds: int) -> str:
+    """Return what a person calls a part of an optimisation: part 0 is the search, part k walk-forward step k."""
+    return f"fold {part} of {folds}" if part else "search"
 
 
 def silent(_part: str, _state: State) -> None:
@@ -86,6 +92,7 @@ def run_study(
     folds: int = 0,
     kind: Kind = "rolling",
     tell: Tell = silent,
+    record: Record | None = None,
 ) -> Study:
     """Return the best point of `space` and how far to trust it.
 
@@ -99,6 +106,7 @@ def run_study(
         folds: Walk-forward steps, 0 for none.
         kind: Of the walk-forward.
         tell: Hears the part of the work and its state.
+        record: What was scored before; what is scored now goes there too.
 
     Raises:
         CandleError: If history is too short for the space or the folds.
@@ -106,7 +114,7 @@ def run_study(
         ValueError: If the objective is unknown.
     """
     sweep = Sweep(document, space, candles, settings)
-    found = search(sweep, aim, lambda state: tell("search", state))
+    found = search(sweep, aim, lambda state: tell(part_name(0, folds), state), record=record)
     if not found.found:
         most = int(found.scores.trades.max())
         wanted = ", ".join(f"{c.measure} {c.compare} {c.bound:g}" for c in aim.constraints)
@@ -121,7 +129,8 @@ def run_study(
             aim,
             folds=folds,
             kind=kind,
-            progress=lambda fold, state: tell(f"fold {fold + 1} of {folds}", state),
+            progress=lambda fold, state: tell(part_name(fold + 1, folds), state),
+            record=record,
         )
     chosen = with_parameters(document, space.parameters(found.points[found.best]))
     report = run_backtest(

@@ -29,6 +29,8 @@ from tradewind_engine.strategy.layers import Grid, Layers
 
 TILE_BYTES = 16 << 20
 Progress = Callable[[int, int], None]
+Keep = Callable[[list[int], Scores], None]
+PORTIONS = 20  # of what is kept on the way: so much at most is lost with the process
 Key = tuple[Any, ...]
 Found = dict[Key, tuple[Any, ...]]  # the outputs of a shared node
 
@@ -75,13 +77,18 @@ class Sweep:
         self._bound: dict[Key, BoundNode] = {}
         self._buffers = threading.local()
 
-    def score(self, points: Sequence[Point], progress: Progress | None = None) -> Scores:
-        """Return the scores of `points`, in their order. `progress` hears (done, total) after each tile."""
+    def score(self, points: Sequence[Point], progress: Progress | None = None, keep: Keep | None = None) -> Scores:
+        """Return the scores of `points`, in their order.
+
+        `progress` hears (done, total) after each tile; `keep` is given the numbers of the tile's points and their scores, at
+        most one in PORTIONS of all points at a time.
+        """
+        most = -(-len(points) // PORTIONS) if keep else len(points)
         periods = self._count if len(self._histories) == 1 else np.unique(np.concatenate([h.ts for h in self._histories])).size
         scores = Scores.empty(len(points), int(periods))
         done = 0
         with ThreadPoolExecutor(self.settings.workers) as pool:
-            for tile in self._tiles(points):
+            for tile in self._tiles(points, most):
                 known = self._shared_series([points[index] for index in tile], pool)
 
                 def work(rows: list[int], known: list[Found] = known) -> None:
@@ -92,12 +99,14 @@ class Sweep:
                 list(pool.map(work, [tile[start::parts] for start in range(min(parts, len(tile)))]))
                 del known, work  # before the next tile's are made
                 done += len(tile)
+                if keep:
+                    keep(tile, scores.rows(tile))
                 if progress:
                     progress(done, len(points))
         return scores
 
-    def _tiles(self, points: Sequence[Point]) -> Iterator[list[int]]:
-        """Yield row numbers of points whose shared series fit into the tile's bytes together, neighbours together."""
+    def _tiles(self, points: Sequence[Point], most: int) -> Iterator[list[int]]:
+        """Yield row numbers of at most `most` points whose shared series fit into the tile's bytes, neighbours together."""
         bytes_each = 8 * self._count
         room = max(1, self.settings.tile_bytes // bytes_each // max(1, len(self._shared)))
         columns = [{value: rank for rank, value in enumerate(sorted(set(column)))} for column in zip(*points, strict=True)]
@@ -106,7 +115,7 @@ class Sweep:
         keys: set[Key] = set()
         for row in sorted(range(len(points)), key=lambda i: (*(rank // room for rank in ranks[i]), *ranks[i])):
             wanted = {self._key(node, points[row]) for node in self._shared}
-            if tile and len(keys | wanted) * bytes_each > self.settings.tile_bytes:
+            if tile and (len(tile) == most or len(keys | wanted) * bytes_each > self.settings.tile_bytes):
                 yield tile
                 tile, keys = [], set()
             tile.append(row)

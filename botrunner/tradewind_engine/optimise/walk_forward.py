@@ -12,6 +12,7 @@ from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import lookback_of
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import CandleError, Candles
+from tradewind_engine.optimise.record import Record
 from tradewind_engine.optimise.search import Aim, State, search
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
@@ -67,6 +68,32 @@ class WalkForward:
         return {"kind": self.kind, "testReturn": self.test_return, "profitableFolds": self.profitable, "folds": folds}
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where one step trains, [train_from_ms, train_to_ms), and tests, [train_to_ms, test_to_ms); UTC ms."""
+
+    train_from_ms: int
+    train_to_ms: int
+    test_to_ms: int
+
+
+def stretches(candles: Mapping[str, Candles], folds: int, kind: Kind) -> list[Stretch]:
+    """Return the steps: history is cut into folds + 1 equal stretches. Raises ValueError if there are fewer than 2 folds."""
+    if folds < 2:
+        raise ValueError(f"walk-forward needs at least 2 folds, got {folds}")
+    start = min(int(history.ts[0]) for history in candles.values())
+    stop = max(int(history.ts[-1]) for history in candles.values()) + 1
+    edges = np.linspace(start, stop, folds + 2).astype(np.int64).tolist()
+    return [
+        Stretch(edges[number] if kind == "rolling" else start, edges[number + 1], edges[number + 2]) for number in range(folds)
+    ]
+
+
+def training(candles: Mapping[str, Candles], stretch: Stretch) -> dict[str, Candles]:
+    """Return the candles that one step trains on."""
+    return {symbol: history.between(stretch.train_from_ms, stretch.train_to_ms) for symbol, history in candles.items()}
+
+
 def walk_forward(
     document: StrategyDocument,
     space: Space,
@@ -77,6 +104,7 @@ def walk_forward(
     folds: int = 4,
     kind: Kind = "rolling",
     progress: Callable[[int, State], None] = lambda _fold, _state: None,
+    record: Record | None = None,
 ) -> WalkForward:
     """Return what `folds` steps found. History is cut into folds + 1 equal stretches; each but the first is tested once.
 
@@ -87,34 +115,29 @@ def walk_forward(
         CandleError: If a stretch is too short for the longest lookback of the space.
         ValueError: If there are fewer than 2 folds.
     """
-    if folds < 2:
-        raise ValueError(f"walk-forward needs at least 2 folds, got {folds}")
-    start = min(int(history.ts[0]) for history in candles.values())
-    stop = max(int(history.ts[-1]) for history in candles.values()) + 1
-    edges = np.linspace(start, stop, folds + 2).astype(np.int64).tolist()
     found = []
-    for number in range(folds):
-        train_from = edges[number] if kind == "rolling" else start
-        train_to, test_to = edges[number + 1], edges[number + 2]
-        train = {symbol: history.between(train_from, train_to) for symbol, history in candles.items()}
-        sweep = Sweep(document, space, train, settings)
-        result = search(sweep, aim, partial(progress, number))
+    for number, stretch in enumerate(stretches(candles, folds, kind)):
+        sweep = Sweep(document, space, training(candles, stretch), settings)
+        result = search(sweep, aim, partial(progress, number), record=record, part=1 + number)
         parameters = space.parameters(result.points[result.best]) if result.found else {}
         tested, trades = 0.0, 0
         if result.found:
-            tested, trades = _test(with_parameters(document, parameters), candles, (train_to, test_to), settings)
+            tested, trades = _test(
+                with_parameters(document, parameters), candles, (stretch.train_to_ms, stretch.test_to_ms), settings
+            )
         trained = float(result.scores.total_return[result.best]) if result.found else 0.0
-        found.append(Fold(train_from, train_to, test_to, parameters, trained, tested, trades))
+        times = (stretch.train_from_ms, stretch.train_to_ms, stretch.test_to_ms)
+        found.append(Fold(*times, parameters, trained, tested, trades))
     return WalkForward(kind, found)
 
 
 def _test(
-    document: StrategyDocument, candles: Mapping[str, Candles], stretch: tuple[int, int], settings: SweepSettings
+    document: StrategyDocument, candles: Mapping[str, Candles], tested: tuple[int, int], settings: SweepSettings
 ) -> tuple[float, int]:
     warm_up = lookback_of(document) - 1
     parts = {}
     for symbol, history in candles.items():
-        first, last = np.searchsorted(history.ts, stretch)
+        first, last = np.searchsorted(history.ts, tested)
         if last - first < 2:
             raise CandleError(f"{symbol}: a test stretch has {last - first} candles; take fewer folds or more history")
         parts[symbol] = history[max(0, int(first) - warm_up) : int(last)]
