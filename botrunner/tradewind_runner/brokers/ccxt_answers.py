@@ -34,7 +34,7 @@ def read_order(raw: Any, *, symbol: str, now_ms: float) -> SeenOrder:
         told = ", ".join(f"{name} {raw.get(name)!r:.40}" for name in ("id", "status", "side", "symbol"))
         raise OutcomeUnknownError(f"the answer is no order of {symbol}: {told}")
     created = raw.get("timestamp")
-    if created is not None and (not isinstance(created, int) or not 0 < created <= now_ms + FUTURE_MS):
+    if created is not None and (not isinstance(created, int) or created > now_ms + FUTURE_MS):
         raise OutcomeUnknownError(f"order {identity} is of a time that has not come: {created!r:.40}")
     amount, filled = _number(raw.get("amount"), "amount"), _number(raw.get("filled"), "filled")
     kind = str(raw.get("type") or "").lower()
@@ -48,10 +48,10 @@ def read_order(raw: Any, *, symbol: str, now_ms: float) -> SeenOrder:
         symbol,
         str(raw.get("clientOrderId") or ""),
         side,
-        kind,
+        _word(raw, kind),
         amount,
         price or None,
-        created or 0,
+        max(0, created or 0),  # ccxt reads -1 from a stop that does not work yet
         Report(identity, status, filled, trades),
     )
 
@@ -92,6 +92,13 @@ def _trade(raw: Any, symbol: str, side: Side | None) -> Trade:
     cost, currency = fee.get("cost"), str(fee.get("currency") or symbol.split("/")[1])
     charged = ZERO if cost is None else _number(cost, "fee", negative=True)  # a maker's may be a rebate
     return Trade(identity, amount, price, charged, currency[:20])
+
+
+def _word(raw: Mapping[str, Any], kind: str) -> str:
+    """Return the exchange's own word for the type of an order, which tells a stop from a limit."""
+    info = raw.get("info")
+    word = info.get("type") if isinstance(info, dict) else None
+    return word[:30].lower() if isinstance(word, str) and word else kind
 
 
 def _identity(value: Any) -> str | None:
