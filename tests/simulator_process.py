@@ -50,3 +50,14 @@ class Server:
     def stop(self):
         self.process.terminate()
         return self.process.wait(5)
+
+    def ask_control(self, method, path, content=None):
+        """Return the JSON that the control port answers, whatever its status."""
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/v1/{path}", data, method=method)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return json.loads(exc.read())
