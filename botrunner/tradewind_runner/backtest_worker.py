@@ -96,7 +96,7 @@ class Teller:
 def run(config: BacktestConfig, candles: dict[str, Candles], threads: int = 0, tell: Tell = silent) -> dict[str, Any]:
     """Return the report of a configured run or optimisation, with the verdict on it."""
     prepare()
-    document, costs = parse_document(config.strategy), Costs(config.costs.taker_bps, config.costs.slippage_bps)
+    document, costs = parse_document(config.strategy), _costs(config)
     timeframe, capital, exchange = config.dataset.timeframe, float(config.capital.amount), config.dataset.exchange
     asked = config.optimization
     if asked is None:
@@ -109,6 +109,10 @@ def run(config: BacktestConfig, candles: dict[str, Candles], threads: int = 0, t
     return run_study(
         document, space, candles, settings, aim, exchange=exchange, folds=asked.folds, kind=kind, tell=tell
     ).to_json()
+
+
+def _costs(config: BacktestConfig) -> Costs:
+    return Costs(config.costs.taker_bps, config.costs.slippage_bps, config.costs.maker_bps)
 
 
 async def work(settings: RunnerSettings) -> TerminationMessage:

@@ -60,5 +60,6 @@ class PaperBot(BotLoop):
 
     def _market(self, symbol: str) -> PaperMarket:
         rules, exchange = self._markets[symbol], self.config.exchange
-        fee, slippage = (Decimal(str(bps)) / 10_000 for bps in (exchange.taker_fee_bps, exchange.slippage_bps))
-        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional)
+        costs = exchange.taker_fee_bps, exchange.slippage_bps, exchange.maker_fee_bps
+        fee, slippage, maker = (Decimal(str(bps)) / 10_000 for bps in costs)
+        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional, maker)

@@ -6,7 +6,7 @@ import pytest
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of, parse_document
 from tradewind_engine.backtest.engine import merge_curves, run_backtest
-from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.strategy.decide import decide
 from tradewind_engine.strategy.evaluate import evaluate
@@ -141,6 +141,49 @@ def test_curves_of_other_times_are_summed_over_the_union():
     """Before its first candle a part is worth what it started with."""
     ts, total = merge_curves([(np.array([1, 3]), np.array([10.0, 12.0])), (np.array([2, 3]), np.array([20.0, 21.0]))], 5.0)
     assert ([1, 2, 3], [15.0, 30.0, 33.0]) == (ts.tolist(), total.tolist())
+
+
+def test_nothing_is_filled_in_a_missing_candle():
+    """Decided at hour 1, hours 2 and 3 are missing: bought at the open of hour 4, and 2 missing candles are told."""
+    whole = candles([9, 11, 50, 50, 21, 4, 31], opens=[9, 9, 50, 50, 20, 25, 30])
+    gap = Candles(*(np.delete(column, [2, 3]) for column in whole.columns()))
+    report = run(document(10, 5), gap)
+    assert (4 * 3_600_000, 20.0) == (report.trades[0].entry_ms, report.trades[0].entry_price)
+    assert 2 == report.figures["missingCandles"]
+
+
+def test_exit_is_looked_at_before_entry():
+    """Above 10 and below 20 both hold at 15: what is held is sold and not bought again on that candle."""
+    report = run(document(10, 20), candles([9, 25, 15, 15, 9, 9], opens=[9, 9, 25, 15, 15, 9]))
+    assert [(2, 3), (4, 5)] == [(t.entry_ms // 3_600_000, t.exit_ms // 3_600_000) for t in report.trades]
+
+
+def test_the_first_entry_is_decided_at_the_first_known_value():
+    """An average of 3 is known at the third close: the price is above it from then on, and is bought at the fourth open."""
+    nodes = [
+        {"id": "mean", "op": "sma", "in": ["close"], "params": {"period": 3}},
+        {"id": "up", "op": "above", "in": ["close", "mean"]},
+        {"id": "down", "op": "below", "in": ["close", "mean"]},
+    ]
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1h", "nodes": nodes}
+    report = run(parse_document(raw | {"entry": {"when": "up"}, "exit": {"when": "down"}}), candles([1, 2, 3, 4, 1, 1]))
+    assert 3 * 3_600_000 == report.trades[0].entry_ms
+
+
+def test_entries_can_wait_for_a_time():
+    """From hour 3 on: the decision at hour 1 is none, that at hour 3 is filled at hour 4."""
+    history = candles([9, 11, 11, 11, 11, 4, 4])
+    report = run_backtest(document(10, 5), {"": history}, timeframe="1h", capital=1000, decide_from_ms=3 * 3_600_000)
+    assert 4 * 3_600_000 == report.trades[0].entry_ms
+
+
+def test_the_market_of_a_symbol_rounds_what_is_bought():
+    """1,000 at 300 buy 3 whole coins; without market data, 3.33."""
+    history = candles([300, 300, 4, 300], opens=[300] * 4)
+    markets = {"A/B": MarketRules(amount_step=1)}
+    rounded = run_backtest(document(10, 5), {"A/B": history}, timeframe="1h", capital=1000, costs=NO_COSTS, markets=markets)
+    assert 3.0 == rounded.trades[0].amount
+    assert 1000 / 300 == run(document(10, 5), history).trades[0].amount
 
 
 def test_the_same_run_has_the_same_digest():

@@ -95,6 +95,36 @@ def test_no_target_is_taken_in_a_candle_that_filled_a_step():
     assert trades[0][:2] == (1, 2)
 
 
+def test_a_step_of_a_ladder_rests_and_pays_the_makers_fee():
+    """100 at 100 with a fee of 1 % buy 0.990099; 100 at 90 with one of 0.5 % buy 100 / 90.45; the sale pays 1 % again."""
+    rows = [FLAT, (100, 100, 85, 88), FLAT, FLAT]
+    trades, _, totals = play(rows, [0], [2], quote=100.0, steps=1, spacing=0.1, fee=0.01, maker=0.005)
+    first, second = 100 / 101, 100 / 90.45
+    assert trades[0][4] == pytest.approx(first + second)
+    assert totals.fees == pytest.approx(first + second * 90 * 0.005 + (first + second) * 100 * 0.01)
+
+
+def test_amounts_are_whole_steps_of_the_market():
+    """1000 buy 3.33 at 300: 3 in steps of 1, 3.3 in steps of 0.1; the rest stays cash."""
+    rows = [(300, 300, 300, 300)] * 3
+    for step, amount in ((1.0, 3.0), (0.1, 3.3), (0.0, 1000 / 300)):
+        trades, equity, _ = play(rows, [0], [1], amount_step=step)
+        assert trades[0][4] == pytest.approx(amount, rel=1e-15)
+        assert equity[-1] == pytest.approx(1000)
+    assert 3 * 0.1 == play([FLAT] * 3, [0], [1], quote=30.0, amount_step=0.1)[0][0][4]  # not 0.2: 0.3 / 0.1 is below 3
+
+
+def test_an_order_below_the_least_is_not_sent_and_the_next_close_decides_again():
+    """40 of quote are below 50: nothing is bought at 1 or 2; a step of a ladder likewise."""
+    trades, equity, totals = play([FLAT] * 4, range(4), quote=40.0, min_notional=50.0)
+    assert ([], [1000.0] * 4, 0.0) == (trades, equity.tolist(), totals.amount)
+    rows = [FLAT, (100, 100, 85, 88), FLAT, FLAT]
+    trades, _, _ = play(rows, [0], [2], quote=60.0, steps=1, spacing=0.1, factor=0.5, min_notional=50.0)
+    assert trades[0][4] == pytest.approx(0.6)
+    half = play([(100, 100, 100, 100), (300, 300, 300, 300), FLAT, FLAT], range(3), [], quote=250.0, amount_step=1.0)
+    assert half[2].amount == 2.0  # none of 300 can be bought for 250; at the close of that candle it is decided again
+
+
 def test_risk_sizes_an_entry_by_how_much_the_price_moves():
     """1 % of 1000 for a fall of 4: 2.5 units, bought at 100; a measure of 0.5 would want 2000 and gets the cash."""
     trades, _, _ = play([FLAT, FLAT, FLAT], [0], [1], risk=0.01, measure=[4, 4, 4])

@@ -13,12 +13,13 @@ from tradewind_engine.analytics.sortino import sortino
 from tradewind_engine.analytics.trades import best_and_worst, expectancy, profit_factor, win_rate
 from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.report import Report, SymbolTrades
-from tradewind_engine.backtest.simulate import NOTHING, Costs, SymbolRun, rules_of, simulate
+from tradewind_engine.backtest.simulate import ANY_ORDER, NOTHING, Costs, MarketRules, SymbolRun, rules_of, simulate
 from tradewind_engine.candles import CandleError, Candles, Floats, Integers, gaps
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
 DEFAULT_COSTS = Costs()
+NO_MARKETS: Mapping[str, MarketRules] = {}
 
 
 def run_backtest(
@@ -29,6 +30,8 @@ def run_backtest(
     exchange: str = "",
     capital: float = 10_000.0,
     costs: Costs = DEFAULT_COSTS,
+    markets: Mapping[str, MarketRules] = NO_MARKETS,
+    decide_from_ms: int = 0,
 ) -> Report:
     """Return what the document would have done.
 
@@ -39,6 +42,8 @@ def run_backtest(
         exchange: Name for the data digest, empty for a local file.
         capital: Quote currency, split equally between the symbols.
         costs: What each fill pays.
+        markets: What the market of a symbol takes; without it any amount is taken.
+        decide_from_ms: Opening of the first candle at whose close an entry may be decided; earlier ones only inform.
 
     Raises:
         CandleError: If there is no symbol, or one has fewer candles than one decision needs.
@@ -48,7 +53,10 @@ def run_backtest(
         raise ValueError(f"capital must be a positive amount, got {capital}")
     check_history(document, candles, timeframe)
     rules = rules_of(document, capital / len(candles), costs)
-    runs = {symbol: run_symbol(document, history, rules) for symbol, history in candles.items()}
+    runs = {
+        symbol: run_symbol(document, history, _at(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms)
+        for symbol, history in candles.items()
+    }
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
     missing = sum((b - a) // timeframe_ms(timeframe) for h in candles.values() for a, b in gaps(h, timeframe_ms(timeframe)))
     profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
@@ -74,6 +82,7 @@ def run_backtest(
         "toMs": int(ts[-1]) + timeframe_ms(timeframe),
         "buyAndHoldReturn": float(np.mean([h.close[-1] / h.open[0] - 1 for h in candles.values()])),
         "feeBps": costs.fee_bps,
+        "makerBps": costs.fee_bps if costs.maker_bps is None else costs.maker_bps,
         "slippageBps": costs.slippage_bps,
         "capital": capital,
     }
@@ -106,13 +115,20 @@ def check_history(document: StrategyDocument, candles: Mapping[str, Candles], ti
             raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
 
 
-def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules) -> SymbolRun:
-    """Return what the document did with one symbol."""
+def _at(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
+    return rules._replace(amount_step=float(market.amount_step), min_notional=float(market.min_notional))
+
+
+def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules, *, decide_from_ms: int = 0) -> SymbolRun:
+    """Return what the document did with one symbol, no entry being decided on candles that open before `decide_from_ms`."""
     signals = evaluate(document, history, kernel.COMPILED)
+    entry = signals.entry
+    if decide_from_ms > history.ts[0]:
+        entry = entry & (history.ts >= decide_from_ms)
     measure = document.entry.size.measure
     equity, trades = np.empty(len(history)), np.empty((len(history), kernel.COLUMNS))
     values: Floats = signals.series[measure] if measure else NOTHING
-    totals = simulate(history, signals.entry, signals.exit, values, rules, equity=equity, trades=trades)
+    totals = simulate(history, entry, signals.exit, values, rules, equity=equity, trades=trades)
     return SymbolRun(totals, trades[: totals.closed], equity)
 
 

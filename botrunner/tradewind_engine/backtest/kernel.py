@@ -32,6 +32,7 @@ class Rules(NamedTuple):
     quote: float = 0.0
     risk: float = 0.0
     fee: float = 0.0
+    maker: float = 0.0  # the fee of a ladder's steps, which rest in the book
     slippage: float = 0.0
     stop: float = 0.0
     target: float = 0.0
@@ -42,6 +43,8 @@ class Rules(NamedTuple):
     spacing: float = 0.0
     factor: float = 1.0
     cap: float = 1.0
+    amount_step: float = 0.0
+    min_notional: float = 0.0
 
 
 class Totals(NamedTuple):
@@ -76,6 +79,14 @@ def _budget(cash, close, measure, rules):  # type: ignore[no-untyped-def]  # noq
     if rules.risk > 0.0:
         return cash * rules.risk * close / measure if measure > 0.0 else 0.0  # NaN is not greater either
     return rules.quote if rules.share == 0.0 else cash * rules.share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fitting(amount, price, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Return what of `amount` the market takes: whole steps of it, and nothing below its smallest order."""
+    if rules.amount_step > 0.0:  # 0.3 / 0.1 is a little less than 3 in binary numbers
+        amount = np.floor(amount / rules.amount_step + 1e-9) * rules.amount_step
+    return amount if amount * price >= rules.min_notional else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -159,7 +170,11 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
         if pending == 1:
             first_budget = min(budget, cash)
             price = open_[i] * (1.0 + rules.slippage)
-            amount = first_budget / (price * (1.0 + rules.fee))
+            amount = _fitting(first_budget / (price * (1.0 + rules.fee)), price, rules)
+            if amount == 0.0:  # too small an order: nothing happened, and this candle's close may decide again
+                pending = 0
+                i -= 1
+                continue
             notional = amount * price
             entry_fees = notional * rules.fee
             spent = notional + entry_fees
@@ -186,10 +201,14 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
                 more = min(first_budget * rules.factor ** (step + 1), cash, cap - spent)
                 if more <= 0.0:
                     break
-                bought = more / (price * (1.0 + rules.fee))
+                bought = _fitting(more / (price * (1.0 + rules.maker)), price, rules)
+                if bought == 0.0:
+                    break
+                if rules.amount_step > 0.0:
+                    more = bought * price * (1.0 + rules.maker)
                 amount += bought
                 notional += bought * price
-                entry_fees += bought * price * rules.fee
+                entry_fees += bought * price * rules.maker
                 spent += more
                 cash -= more
                 step += 1

@@ -33,10 +33,22 @@ RULE_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Basis points of the notional (fee) and of the price (slippage)."""
+    """Basis points of the notional (fee) and of the price (slippage); `maker_bps` of orders that rest, the fee if not given."""
 
     fee_bps: float = 10.0
     slippage_bps: float = 0.0
+    maker_bps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """What a market takes: amounts in steps of base currency, orders of a least notional in quote; 0 is any."""
+
+    amount_step: float = 0.0
+    min_notional: float = 0.0
+
+
+ANY_ORDER = MarketRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,13 @@ class SymbolRun:
 
 def rules_of(document: StrategyDocument, capital: float, costs: Costs) -> kernel.Rules:
     """Return the kernel's rules for a document."""
-    rules = kernel.Rules(capital=float(capital), fee=costs.fee_bps / 10_000.0, slippage=costs.slippage_bps / 10_000.0)
+    maker = costs.fee_bps if costs.maker_bps is None else costs.maker_bps
+    rules = kernel.Rules(
+        capital=float(capital),
+        fee=costs.fee_bps / 10_000.0,
+        maker=maker / 10_000.0,
+        slippage=costs.slippage_bps / 10_000.0,
+    )
     sections = {"size": document.entry.size, "ladder": document.entry.ladder, "protect": document.protect}
     values = {
         f"{name}.{key}": value

@@ -141,5 +141,12 @@ def _test(
         if last - first < 2:
             raise CandleError(f"{symbol}: a test stretch has {last - first} candles; take fewer folds or more history")
         parts[symbol] = history[max(0, int(first) - warm_up) : int(last)]
-    report = run_backtest(document, parts, timeframe=settings.timeframe, capital=settings.capital, costs=settings.costs)
+    report = run_backtest(
+        document,
+        parts,
+        timeframe=settings.timeframe,
+        capital=settings.capital,
+        costs=settings.costs,
+        decide_from_ms=stretch[0],
+    )
     return float(report.figures["totalReturn"] or 0.0), int(report.figures["trades"] or 0)

@@ -38,13 +38,14 @@ PRICE_DIGITS = Decimal("0.00000001")
 
 @dataclass(frozen=True, slots=True)
 class PaperMarket:
-    """What fills cost and how amounts are rounded. Fee and slippage are fractions."""
+    """What fills cost and how amounts are rounded. Fees and slippage are fractions; `maker_fee` is that of resting orders."""
 
     symbol: str
     fee: Decimal
     slippage: Decimal
     amount_step: Decimal
     min_notional: Decimal
+    maker_fee: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _step_budget(state: LedgerState, held: Position, cash: Decimal, situation: S
 
 def _at_limit(market: PaperMarket) -> PaperMarket:
     """Return the market as a limit order meets it: it never pays more than its price."""
-    return replace(market, slippage=Decimal(0))
+    return replace(market, slippage=Decimal(0), fee=market.fee if market.maker_fee is None else market.maker_fee)
 
 
 def _percent(value: float) -> Decimal:
