@@ -192,7 +192,9 @@ async def test_a_bot_that_stopped_gives_its_symbols_back(portal: Running, bot: L
     await bot.tell(1, begun)
     assert 409 == (await second.post("start", HELLO)).status_code
     await bot.tell(2, Stopped(reason="Asked"))
+    assert 0 == (await bot.beat())["leaseSeconds"]
     await second.start()
+    assert 900 == (await second.beat())["leaseSeconds"]
 
 
 async def test_who_comes_back_after_his_lease_only_reduces(

@@ -8,7 +8,7 @@ from tradewind_portal.store import Cursor, all_rows, one_row
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Which key a live bot's newest epoch trades with, and until when."""
+    """Which key a live bot's newest epoch trades with, and until when; 0 once it has said that it stopped."""
 
     bot_uid: str
     tenant_uid: str
@@ -65,12 +65,12 @@ def claimed(cursor: Cursor, bot_uid: str) -> set[str]:
     return {row["symbol"] for row in all_rows(cursor, "SELECT symbol FROM live_claims WHERE bot_uid = ?", [bot_uid])}
 
 
-def release(cursor: Cursor, bot_uid: str, epoch: int, now_ms: int) -> None:
-    """End the lease of one epoch; a younger one stays."""
+def release(cursor: Cursor, bot_uid: str, epoch: int) -> None:
+    """End the lease of one epoch for good; a younger one stays."""
     done = one_row(
         cursor,
-        "UPDATE live_leases SET until_ms = least(until_ms, ?::BIGINT) WHERE bot_uid = ? AND epoch = ? RETURNING bot_uid",
-        [now_ms, bot_uid, epoch],
+        "UPDATE live_leases SET until_ms = 0 WHERE bot_uid = ? AND epoch = ? RETURNING bot_uid",
+        [bot_uid, epoch],
     )
     if done is not None:
         cursor.execute("DELETE FROM live_claims WHERE bot_uid = ?", [bot_uid])

@@ -94,7 +94,7 @@ class Leases:
     async def end(self, pod: Worker, epoch: int) -> None:
         """Give a lease back: the bot has said that it stopped."""
         if await self._lease(pod) is not None:
-            await self._store.write(lambda cursor: queries.release(cursor, pod.uid, epoch, now_ms()))
+            await self._store.write(lambda cursor: queries.release(cursor, pod.uid, epoch))
             self._known.pop(pod.uid, None)
 
     async def close_request(self, pod: Worker, done_number: int) -> closing.CloseRequest | None:
@@ -144,8 +144,10 @@ class Leases:
         lease = replace(before, until_ms=now + LEASE_SECONDS * 1000)
         item = self._cluster.cached(Kind.TRADING_BOT, pod.name, pod.namespace)
         symbols = _symbols(item["spec"] if item else {}, LedgerState()) | queries.claimed(cursor, pod.uid)
-        lost = queries.holder(cursor, lease, symbols, now)
         works = queries.key_works(cursor, lease.key_id)
+        if before.until_ms == 0:  # it said that it stopped: a heartbeat that was on its way takes nothing back
+            return before, works, None
+        lost = queries.holder(cursor, lease, symbols, now)
         if lost is not None:
             return before, works, lost
         queries.grant(cursor, lease)
