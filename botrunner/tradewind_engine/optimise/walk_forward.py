@@ -147,6 +147,6 @@ def _test(
         timeframe=settings.timeframe,
         capital=settings.capital,
         costs=settings.costs,
-        decide_from_ms=stretch[0],
+        decide_from_ms=tested[0],
     )
     return float(report.figures["totalReturn"] or 0.0), int(report.figures["trades"] or 0)
