@@ -83,7 +83,8 @@ def _columns_of(frame: pd.DataFrame) -> Candles:
     if "ts" in frame:
         ts = frame["ts"].to_numpy(np.int64)
     elif isinstance(frame.index, pd.DatetimeIndex):
-        ts = frame.index.to_numpy().astype("datetime64[ms]").astype(np.int64)
+        times = frame.index if frame.index.tz is None else frame.index.tz_convert("UTC").tz_localize(None)
+        ts = times.to_numpy().astype("datetime64[ms]").astype(np.int64)
     else:
         raise CandleError("the frame needs a column ts, open times in UTC milliseconds, or an index of times")
     return Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))

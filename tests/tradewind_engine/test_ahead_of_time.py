@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import numba
+
+from tradewind_engine.backtest import ahead_of_time
+
 PREPARE = """
 import sys
 from tradewind_engine.backtest.ahead_of_time import prepare
@@ -71,3 +75,20 @@ def test_a_read_only_copy_is_laid_where_numba_looks(tmp_path):
 def test_what_an_image_compiles_is_all_that_a_run_needs():
     """Back-tests, verdicts and studies meet no kind of array that `warm` has not met."""
     assert run(COUNT).endswith("nothing was compiled after warm")
+
+
+def test_an_old_processor_compiles_for_itself(monkeypatch, tmp_path):
+    """Without AVX2 the image's code is of no use: nothing is copied, and numba is told to look at the processor again."""
+    monkeypatch.setenv("TRADEWIND_COMPILED", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "used"))
+    monkeypatch.setattr(ahead_of_time, "_has_avx2", lambda: False)
+    monkeypatch.setattr(numba.config, "CPU_NAME", "x86-64-v3", raising=False)
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", "", raising=False)
+    ahead_of_time.prepare()
+    assert (None, None, False) == (numba.config.CPU_NAME, numba.config.CPU_FEATURES, (tmp_path / "used").exists())
+
+
+def test_warm_runs_in_any_process():
+    """Twice is as good as once."""
+    ahead_of_time.warm()
+    ahead_of_time.warm()

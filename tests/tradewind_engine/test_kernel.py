@@ -16,7 +16,12 @@ def play(rows, enter, leave=(), *, measure=(), **rules):
     if not {"share", "quote", "risk"} & rules.keys():
         rules["share"] = 1.0
     given = Rules(capital=1000.0, **rules)
-    totals = kernel.run(*columns, entry, exit_, np.array(measure, dtype=float), given, equity, trades)
+    inputs = (*columns, entry, exit_, np.array(measure, dtype=float), given)
+    totals = kernel.run(*inputs, equity, trades)
+    plain_equity, plain_trades = np.empty(len(rows)), np.empty((len(rows), COLUMNS))
+    assert kernel.run.py_func(*inputs, plain_equity, plain_trades) == totals  # compiled or not: to the last bit
+    np.testing.assert_array_equal(plain_equity, equity)
+    np.testing.assert_array_equal(plain_trades[: totals.closed], trades[: totals.closed])
     found = trades[: totals.closed]
     return [(int(row[0]), int(row[1]), row[2], row[3], row[4], REASONS[row[7]]) for row in found.tolist()], equity, totals
 
@@ -143,7 +148,9 @@ def test_without_a_measure_nothing_is_bought(unknown):
 def test_moments_of_a_curve():
     """100, 110, 99, 99, 108.9, 121: returns 10 %, -10 %, 0, 10 %, 11.11 %; down 10 %, and 4 candles from 110 to 121."""
     sums, squares = np.empty(5), np.empty(5)
-    found = kernel.moments(np.array([100, 110, 99, 99, 108.9, 121.0]), sums, squares)
+    curve = np.array([100, 110, 99, 99, 108.9, 121.0])
+    found = kernel.moments(curve, sums, squares)
+    assert found == kernel.moments.py_func(curve, np.empty(5), np.empty(5))
     returns = np.array([0.1, -0.1, 0.0, 0.1, 1 / 9])
     np.testing.assert_allclose(sums, returns, atol=1e-12)
     np.testing.assert_allclose(squares, returns**2, atol=1e-12)
@@ -151,3 +158,36 @@ def test_moments_of_a_curve():
     assert found.deviation == pytest.approx(returns.std(ddof=1))
     assert found.downside == pytest.approx(np.sqrt(0.01 / 5))
     assert (found.drawdown, found.longest) == (pytest.approx(0.1), 4)
+
+
+def test_a_long_curve_is_measured_as_numpy_measures_it():
+    """Over several stretches of the processor's cache and a rest: mean, deviations and drawdown of 5,003 closes."""
+    curve = 1000 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 5003)))
+    returns, peak = curve[1:] / curve[:-1] - 1, np.maximum.accumulate(curve)
+    for found in (kernel.moments(curve, np.empty(16), np.empty(16)), kernel.moments.py_func(curve, np.empty(3), np.empty(3))):
+        assert found.mean == pytest.approx(returns.mean())
+        assert found.deviation == pytest.approx(returns.std(ddof=1))
+        assert found.downside == pytest.approx(np.sqrt(np.mean(np.minimum(returns, 0) ** 2)))
+        assert found.drawdown == (1 - curve / peak).max()
+    assert kernel.moments(curve[:1], np.empty(1), np.empty(1)) == (0, 0.0, 0.0, 0.0, 0.0, 0)
+
+
+def test_the_losses_of_a_fall_are_counted_to_the_end():
+    """100, 90, 95: three candles long is no drawdown that ends; it lasts 2, and its depth is 10 %."""
+    found = kernel.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1))
+    assert (2, pytest.approx(0.1)) == (found.longest, found.drawdown)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [(1, np.nan), (2, 99.0), (2, np.inf), (3, 101.0), (3, 0.0), (4, -1.0), (5, -1.0), (5, np.nan), (5, np.inf)],
+)
+def test_a_row_that_is_no_candle_is_seen(column, value):
+    """Each rule of `check_candles` for prices and volume, in one pass; and the distances of the times."""
+    columns = [np.arange(5) * 60_000, *(np.full(5, 100.0) for _ in range(4)), np.ones(5)]
+    columns[0][4] += 60_000
+    for look in (kernel.survey, kernel.survey.py_func):
+        assert (True, 60_000, 120_000) == look(*columns)
+    columns[column][3] = value
+    for look in (kernel.survey, kernel.survey.py_func):
+        assert not look(*columns)[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tradewind_engine.backtest.kernel import COMPILED
+from tradewind_engine.operations import window_loops
 from tradewind_engine.operations.loops import PLAIN
 
 RANDOM = np.random.default_rng(8)
@@ -26,3 +27,17 @@ def test_weighted_and_crosses_are_the_same_compiled():
     first, second = np.round(BROKEN), np.round(VALUES[::-1].copy())
     np.testing.assert_array_equal(COMPILED.crosses(first, second), PLAIN.crosses(first, second))
     assert PLAIN.crosses(first, second).any()
+
+
+def test_the_loops_that_are_compiled_are_plain_python_too():
+    """Sums and variances of blocks, crossings: what numba compiles gives the same where nobody compiles it."""
+    values = VALUES[:2300]  # more than a block
+    for period in (1, 5, 8):
+        out = np.empty(values.size)
+        window_loops.mean(values, period, float(period), out)
+        np.testing.assert_array_equal(out, PLAIN.mean(values, period))
+        window_loops.variance(values, period, out)
+        np.testing.assert_array_equal(out, PLAIN.variance(values, period))
+    crossed = np.empty(values.size, dtype=bool)
+    window_loops.crosses(values, VALUES[5:2305], crossed)
+    np.testing.assert_array_equal(crossed, PLAIN.crosses(values, VALUES[5:2305]))

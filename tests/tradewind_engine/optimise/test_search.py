@@ -4,11 +4,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from markets import market
+from markets import from_closes, market
 
 from tradewind_api.backtest import Objective
 from tradewind_api.document.resolve import template
-from tradewind_engine.candles import Candles
+from tradewind_api.document.validation import parse_document
+from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.optimise.objectives import OBJECTIVES, parse_constraint, value_of
 from tradewind_engine.optimise.search import Aim, search
 from tradewind_engine.optimise.space import make_space
@@ -113,3 +114,30 @@ def test_walk_forward_judges_on_what_the_choice_has_not_seen(kind):
     assert [fold.parameters for fold in other.folds] == [fold.parameters for fold in whole.folds]
     assert other.folds[:-1] == whole.folds[:-1]
     assert other.folds[-1] != whole.folds[-1]
+
+
+def test_a_walk_forwards_test_trades_in_its_stretch_alone():
+    """The price is above the average all the time: bought in the first stretch it would have been held already."""
+    rising = {"": from_closes(np.linspace(100, 200, 600), np.random.default_rng(1))}
+    nodes = [
+        {"id": "mean", "op": "ema", "in": ["close"], "params": {"period": 5}},
+        {"id": "up", "op": "above", "in": ["close", "mean"]},
+        {"id": "down", "op": "below", "in": ["close", "mean"]},
+    ]
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1h", "nodes": nodes, "protect": {"maxCandlesInTrade": 30}}
+    document = parse_document(raw | {"entry": {"when": "up"}, "exit": {"when": "down"}})
+    walk = walk_forward(
+        document, make_space(document, {"mean.period": (5, 6, 1)}), rising, SETTINGS, Aim(constraints=()), folds=2
+    )
+    assert [6, 6] == [fold.test_trades for fold in walk.folds]
+    json = walk.to_json()
+    assert (json["kind"], len(json["folds"]), json["profitableFolds"]) == ("rolling", 2, 1.0)
+
+
+def test_walk_forward_refuses_what_it_cannot_cut():
+    """One fold judges nothing, and twenty-two stretches of a hundred candles are shorter than the lookback."""
+    space = make_space(DOCUMENT, {"fast.period": (2, 4, 1)})
+    with pytest.raises(ValueError, match="at least 2 folds"):
+        walk_forward(DOCUMENT, space, CANDLES, SETTINGS, Aim(), folds=1)
+    with pytest.raises(CandleError, match="one decision needs"):
+        walk_forward(DOCUMENT, space, CANDLES, SETTINGS, Aim(), folds=50)

@@ -1,0 +1,63 @@
+"""Frames in, frames out: what a notebook sees of a back-test."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from markets import market
+
+from tradewind_api.document.resolve import template
+from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.candles import COLUMNS, CandleError
+from tradewind_engine.frames import backtest_frame, candles_of
+
+CANDLES = market(2, 800)
+FRAME = pd.DataFrame(dict(zip(COLUMNS, CANDLES.columns(), strict=True)))
+DOCUMENT = template("sma-crossover")
+
+
+def test_a_frame_gives_what_its_candles_give():
+    """Figures, equity by time, one row a closed trade."""
+    found, report = backtest_frame(DOCUMENT, FRAME), run_backtest(DOCUMENT, {"": CANDLES}, timeframe="1h")
+    assert report.figures == found.figures
+    assert report.equity.tolist() == found.equity.tolist()
+    assert pd.Timestamp(CANDLES.ts[0], unit="ms") == found.equity.index[0]
+    trade, row = report.trades[0], found.trades.iloc[0]
+    assert len(report.trades) == len(found.trades)
+    assert (trade.entry_price, trade.profit, trade.reason) == (row["entry_price"], row["profit"], row["reason"])
+    assert (pd.Timestamp(trade.entry_ms, unit="ms"), pd.Timestamp(trade.exit_ms, unit="ms")) == (
+        row["entry_time"],
+        row["exit_time"],
+    )
+
+
+def test_times_may_be_the_index():
+    """Of any resolution and with a time zone: 12:00 in Vienna is 11:00 UTC in winter."""
+    by_time = FRAME.drop(columns="ts").set_index(pd.DatetimeIndex(pd.to_datetime(FRAME["ts"], unit="ms", utc=True)))
+    times = by_time.index
+    for index in (times, times.tz_convert("Europe/Vienna"), times.tz_localize(None), times.as_unit("ns")):
+        np.testing.assert_array_equal(CANDLES.ts, candles_of(by_time.set_index(index)).ts)
+
+
+def test_a_timeframe_may_be_said_or_told_from_the_times():
+    """Also where a candle is missing."""
+    gap = FRAME.drop(index=[100])
+    assert backtest_frame(DOCUMENT, gap).figures == backtest_frame(DOCUMENT, gap, timeframe="1h").figures
+    assert 1 == backtest_frame(DOCUMENT, gap).figures["missingCandles"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (FRAME.drop(columns="volume"), "no column volume"),
+        (FRAME.drop(columns="ts"), "needs a column ts"),
+        (FRAME.assign(high=FRAME["low"] / 2), "row 1, column high"),
+        (FRAME.iloc[::-1], "row 2, column ts"),
+        (FRAME.assign(ts=FRAME["ts"] // 1000), "seconds"),
+        (FRAME.iloc[:1].assign(open=-1.0), "must be positive"),
+        (FRAME.iloc[:0], "no candle"),
+    ],
+)
+def test_what_is_no_candle_is_named(frame, message):
+    """Row and column stand in the message."""
+    with pytest.raises(CandleError, match=message):
+        candles_of(frame)
