@@ -1,14 +1,21 @@
-"""The simulated exchange as a process of its own."""
+"""The simulated exchange as a process of its own, an account on it, and how requests are signed over a socket."""
 
+import hashlib
+import hmac
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 from bot_world import answers, wait_for
 from free_ports import free_port
+
+KEY, SECRET = "test-key", "test-secret"
+ACCOUNT = {"main": {"balances": {"USDT": "100000", "BTC": "2"}, "keys": [{"key": KEY, "secret": SECRET}]}}
+BUY = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01000"}
 
 
 class Server:
@@ -61,3 +68,10 @@ class Server:
         except urllib.error.HTTPError as exc:
             with exc:
                 return json.loads(exc.read())
+
+
+def signed(**params):
+    """Return parameters as the exchange wants them signed: sorted by name."""
+    params = {"apiKey": KEY, "timestamp": int(time.time() * 1000), **params}
+    payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
+    return {**params, "signature": hmac.new(SECRET.encode(), payload.encode(), hashlib.sha256).hexdigest()}

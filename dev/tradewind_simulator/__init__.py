@@ -5,6 +5,7 @@
 - symbols: trading rules                   - klines: rows as the exchange sends them
 - dialect: errors, answers, parameters     - rest, rest_market: the exchange's own interface
 - streams: market data over WebSocket      - market/depth, market/statistics: how books change, 24 hours
+- wsapi: orders and the user's events over WebSocket
 - control: status, candles and clock for those who run it
 - settings, __main__: the process
 """

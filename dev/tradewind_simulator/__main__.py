@@ -29,7 +29,10 @@ from tradewind_simulator.settings import SimulatorSettings
 from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.streams.pump import Pump
 from tradewind_simulator.streams.server import StreamServer
+from tradewind_simulator.streams.shaping import Shaper
 from tradewind_simulator.symbols import read_exchange_info
+from tradewind_simulator.wsapi.server import WsApi
+from tradewind_simulator.wsapi.session import Sessions
 
 FILL_SECONDS = 0.05
 log = logging.getLogger("tradewind.simulator")
@@ -75,12 +78,15 @@ async def run(settings: SimulatorSettings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    hub, runners = Hub(), []
-    pump, desk = Pump(exchange, hub), Desk(exchange)
-    gateway, calls = Gateway(exchange, desk, FaultPlane(exchange), Journal()), Calls(desk)
+    desk, faults, runners = Desk(exchange), FaultPlane(exchange), []
+    gateway, calls, shaper = Gateway(exchange, desk, faults, Journal()), Calls(desk), Shaper(faults)
+    hub, sessions = Hub(shaper), Sessions(shaper)
+    pump = Pump(exchange, hub)
     spot = Rest(gateway).application(RestMarket(exchange, pump).handlers())
     add_account(spot, gateway, calls)
     StreamServer(exchange, hub).add_to(spot)
+    WsApi(gateway, calls, hub, sessions).add_to(spot)
+    exchange.events.subscribe(sessions.tell)
     own = control.application(exchange, settings.state_dir)
     add_trading(own, gateway, calls)
     for app, port in ((spot, settings.port), (own, settings.control_port)):

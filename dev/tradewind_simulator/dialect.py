@@ -39,3 +39,16 @@ def find_listing(exchange: SimulatedExchange, symbol_id: str | None) -> Listing:
     if symbol_id not in exchange.listings:
         raise DialectError(-1121, "Invalid symbol.")
     return exchange.listings[symbol_id]
+
+
+def names_of(text: str) -> list[str]:
+    """Return the symbols of a JSON list. Raises DialectError."""
+    try:
+        names = orjson.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DialectError(-1100, "Illegal characters found in parameter 'symbols'; legal range is a JSON list of symbols.")
+    if not names:
+        raise missing("symbols")
+    return names

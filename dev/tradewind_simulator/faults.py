@@ -4,7 +4,8 @@ A rule is `{"match": {...}, "when": "before" | "after", "times": n, "action": {"
 cid, symbol, nth. Paths, client ids and symbols may hold `*`. `nth` counts the requests that the rest of the match fits; without
 it the first `times` of them are meant, all if that is missing too. "before" is before the exchange does what is asked, "after"
 is when it is done and the answer is due. A rule without a match that changes the exchange is applied at once. Events are asked
-for as method `EVENT`, with the event's type (`executionReport`) as path; sockets as method `WS` with their path.
+for as method `EVENT`, with the event's type (`executionReport`) or the stream's name as path; sockets as method `WS` with their
+path; requests of the WebSocket API as method `WS-API`, with theirs as path.
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,9 @@ ON_EVENTS: dict[str, dict[str, tuple[type | tuple[type, ...], bool]]] = {
     "reorder": {},
     "silence": {"seconds": (NUMBER, False)},
     "close-socket": {"code": (int, False)},
+    "absurd": {"factor": (NUMBER, False)},
+    "unclosed": {},
+    "revise": {"factor": (NUMBER, False)},
 }
 ACTIONS = ON_ANSWERS | ON_EXCHANGE | ON_EVENTS
 MATCHES = ("method", "path", "cid", "symbol", "nth")

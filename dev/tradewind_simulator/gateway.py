@@ -6,7 +6,7 @@ The signed calls are kept short on purpose: see `make bench-simulator`.
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from tradewind_simulator.calls import Endpoint
 from tradewind_simulator.desk import Desk
 from tradewind_simulator.errors import DialectError
 from tradewind_simulator.exchange import SimulatedExchange
-from tradewind_simulator.faults import FaultPlane, Rule
+from tradewind_simulator.faults import FaultPlane, Rule, When
 from tradewind_simulator.journal import Entry, Journal
 from tradewind_simulator.signing import check_signature, check_time, parameters, split_signature
 
@@ -151,18 +151,17 @@ class Gateway:
         self, request: web.Request, entry: Entry, execute: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Execute a request with the faults before and after it."""
-        before = self._hits("before", entry)
+        before = self.hits("before", entry)
         if (spoilt := await self._spoil(request, entry, before)) is not None:
             return spoilt
         response = await execute()
-        after = self._hits("after", entry)
-        for rule in (*before, *after):
-            if rule.action["type"] == "lag":
-                self._hide(entry, rule)
+        after = self.hits("after", entry)
+        self.lag(entry, (*before, *after))
         spoilt = await self._spoil(request, entry, after)
         return response if spoilt is None else spoilt
 
-    def _hits(self, when: Any, entry: Entry) -> list[Rule]:
+    def hits(self, when: When, entry: Entry) -> list[Rule]:
+        """Return the rules that apply to a request now, and note them in the journal."""
         if not self.faults.rules:
             return []
         params = entry.params
@@ -171,12 +170,14 @@ class Gateway:
         entry.faults += [rule.number for rule in found]
         return found
 
-    def _hide(self, entry: Entry, rule: Rule) -> None:
+    def lag(self, entry: Entry, rules: Iterable[Rule]) -> None:
+        """Hide the order of a request from look-ups, as the rules say."""
         order = self.desk.orders.get(entry.order_id or 0)
-        if order is not None:
-            clock = self.exchange.clock
-            order.hidden_times = rule.action.get("times", 0)
-            order.hidden_until_ms = clock.now_ms() + int(rule.action.get("seconds", 0) * 1000 * clock.speed)
+        for rule in rules:
+            if rule.action["type"] == "lag" and order is not None:
+                clock = self.exchange.clock
+                order.hidden_times = rule.action.get("times", 0)
+                order.hidden_until_ms = clock.now_ms() + int(rule.action.get("seconds", 0) * 1000 * clock.speed)
 
     async def _spoil(self, request: web.Request, entry: Entry, rules: list[Rule]) -> web.StreamResponse | None:
         """Do to the answer what the rules say; None if it may go out as it is."""

@@ -3,14 +3,15 @@
 Source: the exchange's public documentation of its spot REST API (general information, errors, market data).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_simulator.dialect import Handler, answer, find_listing, limit, number
 from tradewind_simulator.errors import DialectError, missing
-from tradewind_simulator.exchange import Listing
+from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.gateway import Gateway
 from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
 
@@ -48,15 +49,7 @@ class Rest:
         """Answer rules and symbols; `symbol` asks for one."""
         wanted = request.query.get("symbol")
         listings = [self._listing(wanted)] if wanted else list(self._exchange.listings.values())
-        return answer(
-            {
-                "timezone": "UTC",
-                "serverTime": self._exchange.told_ms(),
-                "rateLimits": self._exchange.limiter.rules(),
-                "exchangeFilters": [],
-                "symbols": [self._exchange.info(listing) for listing in listings],
-            }
-        )
+        return answer(exchange_info(self._exchange, listings))
 
     async def klines(self, request: web.Request) -> web.Response:
         """Answer candles, the one in progress last."""
@@ -86,3 +79,14 @@ class Rest:
 
     def _listing(self, name: str | None) -> Listing:
         return find_listing(self._exchange, name)
+
+
+def exchange_info(exchange: SimulatedExchange, listings: Iterable[Listing]) -> dict[str, Any]:
+    """Return limits, rules and symbols as exchangeInfo tells them."""
+    return {
+        "timezone": "UTC",
+        "serverTime": exchange.told_ms(),
+        "rateLimits": exchange.limiter.rules(),
+        "exchangeFilters": [],
+        "symbols": [exchange.info(listing) for listing in listings],
+    }

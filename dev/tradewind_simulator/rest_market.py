@@ -7,12 +7,11 @@ trade, so their numbers rise but have gaps.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import orjson
 from aiohttp import web
 
 from tradewind_engine.trading.book import Print
-from tradewind_simulator.dialect import Handler, answer, find_listing, limit, number
-from tradewind_simulator.errors import DialectError, missing
+from tradewind_simulator.dialect import Handler, answer, find_listing, limit, names_of, number
+from tradewind_simulator.errors import DialectError
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.market import books, depth
 from tradewind_simulator.market.statistics import Aggregate, Day, aggregates, day, last_trades
@@ -123,20 +122,8 @@ class RestMarket:
             raise DialectError(-1128, "Combination of optional parameters invalid.")
         if "symbol" in query:
             return answer(tell(self._listing(request)))
-        names: Sequence[str] = _names(query["symbols"]) if "symbols" in query else list(self._exchange.listings)
+        names: Sequence[str] = names_of(query["symbols"]) if "symbols" in query else list(self._exchange.listings)
         return answer([tell(find_listing(self._exchange, name)) for name in names])
-
-
-def _names(text: str) -> list[str]:
-    try:
-        names = orjson.loads(text)
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DialectError(-1100, "Illegal characters found in parameter 'symbols'; legal range is a JSON list of symbols.")
-    if not names:
-        raise missing("symbols")
-    return names
 
 
 def _last_price(listing: Listing, now_ms: int) -> float:

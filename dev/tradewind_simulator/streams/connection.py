@@ -26,10 +26,18 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 class Connection:
-    """A socket of a client. `combined` wraps events with the name of their stream."""
+    """A socket of a client. `combined` wraps events with the name of their stream; `api` is one of the WebSocket API."""
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, *, opened_ms: int, combined: bool = False) -> None:
-        self.socket, self.combined, self.opened_ms = socket, combined, opened_ms
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        *,
+        opened_ms: int,
+        combined: bool = False,
+        api: bool = False,
+    ) -> None:
+        self.socket, self.combined, self.opened_ms, self.api, self.path = socket, combined, opened_ms, api, request.path
         self.streams: dict[str, None] = {}
         self.silent = self.ended = False
         self._transport = request.transport
@@ -87,6 +95,22 @@ class Connection:
         self.flush()
         self.ended = True
         self._closing = self._loop.create_task(self.socket.close(code=code, message=reason.encode()[:123]))
+
+    def end(self, code: int) -> None:
+        """Close with a code, or cut the line for 1006, which cannot be said."""
+        if code == WSCloseCode.ABNORMAL_CLOSURE:
+            self.abort()
+        else:
+            self.close(code)
+
+    def silence(self, seconds: float | None = None) -> None:
+        """Send nothing more, not even pings and answers, for a while or for ever; the socket stays open."""
+        self.silent = True
+        if seconds is not None:
+            self._loop.call_later(seconds, self._speak)
+
+    def _speak(self) -> None:
+        self.silent = False
 
     def abort(self) -> None:
         """Cut the line without a word, which a client sees as code 1006."""

@@ -1,6 +1,7 @@
 """Who listens to what. An event is encoded once, whoever many listen."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ from aiohttp import WSCloseCode
 
 from tradewind_simulator.streams.connection import Connection, frame
 from tradewind_simulator.streams.names import Stream, parse_stream
+from tradewind_simulator.streams.shaping import Shaper, strike
 
 MOST_STREAMS = 1024
 
@@ -15,7 +17,8 @@ MOST_STREAMS = 1024
 class Hub:
     """All connections and their subscriptions."""
 
-    def __init__(self) -> None:
+    def __init__(self, shaper: Shaper) -> None:
+        self._shaper = shaper
         self.connections: dict[Connection, None] = {}
         self.dropped = 0
         self._listeners: dict[str, dict[Connection, None]] = {}
@@ -25,6 +28,7 @@ class Hub:
     def add(self, connection: Connection) -> None:
         """Take in a connection."""
         self.connections[connection] = None
+        self._shaper.greet(connection)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection and what it listened to."""
@@ -63,8 +67,25 @@ class Hub:
             found.setdefault(stream.symbol_id, []).append(stream)
         return found
 
-    def publish(self, name: str, payload: Any) -> None:
-        """Queue an event for all who listen to the stream."""
+    def publish(self, stream: Stream, payload: dict[str, Any]) -> None:
+        """Queue an event for all who listen to the stream, as the fault plane lets it."""
+        if self._shaper.idle:
+            self._queue(stream.name, payload)
+            return
+        shaped = self._shaper.shape(stream.name, payload, symbol=stream.symbol_id)
+        for event in shaped.now:
+            self._queue(stream.name, event)
+        for seconds, event in shaped.later:
+            asyncio.get_running_loop().call_later(seconds, self._late, stream.name, event)
+        for rule in shaped.sockets:
+            for connection in tuple(self._listeners.get(stream.name, ())):
+                strike(connection, rule)
+
+    def _late(self, name: str, payload: dict[str, Any]) -> None:
+        self._queue(name, payload)
+        self.flush()
+
+    def _queue(self, name: str, payload: dict[str, Any]) -> None:
         listeners = self._listeners.get(name)
         if not listeners:
             return
@@ -86,15 +107,18 @@ class Hub:
 
     def say_to_all(self, payload: Any) -> None:
         """Send an event that belongs to no stream."""
-        data = frame(orjson.dumps(payload))
+        plain, api = frame(orjson.dumps(payload)), frame(orjson.dumps({"event": payload}))
         for connection in self.connections:
-            connection.send(data)
+            connection.send(api if connection.api else plain)
 
-    def close_all(self, code: int = WSCloseCode.GOING_AWAY, reason: str = "") -> None:
-        """End all connections."""
+    def close_all(self, reason: str, *, api: bool = True) -> None:
+        """End all connections, or all but those of the WebSocket API."""
         for connection in tuple(self.connections):
-            connection.close(code, reason)
+            if api or not connection.api:
+                connection.close(WSCloseCode.GOING_AWAY, reason)
 
-    def listeners(self, name: str) -> Iterator[Connection]:
-        """Go through those who listen to a stream."""
-        return iter(tuple(self._listeners.get(name, ())))
+    def apply_script(self) -> None:
+        """Ask what a new script does to the sockets that are open."""
+        if self._shaper.script_was_put():
+            for connection in tuple(self.connections):
+                self._shaper.greet(connection)

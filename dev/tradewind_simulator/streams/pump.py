@@ -99,6 +99,7 @@ class Pump:
 
     def tick(self) -> None:
         """Publish what happened since the last tick."""
+        self._hub.apply_script()
         clock = self._exchange.clock
         now = clock.now_ms() // TICK_MS * TICK_MS
         if clock is not self._clock:
@@ -129,7 +130,7 @@ class Pump:
         """Nothing that clients hold is true any more: they must connect and look anew."""
         self._markets.clear()
         self.moment_ms = now
-        self._hub.close_all(reason=reason)
+        self._hub.close_all(reason, api=False)
 
     def _publish(self, listing: Listing, streams: list[Stream], now: int) -> bool:
         market = self._markets.setdefault(listing.symbol.id, Market(listing))
@@ -146,7 +147,7 @@ class Pump:
             del market.pending[name]
         for stream in streams:
             for event in _events(stream, step, market):
-                self._hub.publish(stream.name, event)
+                self._hub.publish(stream, event)
         return True
 
 

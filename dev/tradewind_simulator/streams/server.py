@@ -116,7 +116,7 @@ class StreamServer:
 
     async def _say_good_bye(self, _: web.Application) -> None:
         self._hub.say_to_all({"e": "serverShutdown", "E": self._exchange.clock.now_ms()})
-        self._hub.close_all(reason="the server shuts down")
+        self._hub.close_all("the server shuts down")
 
 
 def _names(wanted: Any) -> list[str]:

@@ -1,0 +1,84 @@
+"""Requests taken apart and answers put together.
+
+Source: the exchange's public documentation of its WebSocket API (request format, response format, request security).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind_simulator.errors import DialectError
+
+ID = re.compile(r"^[a-zA-Z0-9\-_]{1,36}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request; `params` are as REST has them, as texts."""
+
+    number: int | str | None
+    method: str
+    params: dict[str, str]
+    tell_limits: bool
+
+
+def read_request(text: str | bytes) -> Asked:
+    """Return a request. Raises DialectError."""
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        raise DialectError(-1135, "Invalid JSON Request") from None
+    if not isinstance(found, dict):
+        raise DialectError(-1135, "Invalid JSON Request")
+    method, params = found.get("method"), found.get("params", {})
+    if not isinstance(method, str) or not method:
+        raise DialectError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.")
+    if params is None:
+        params = {}
+    if not isinstance(params, dict):
+        raise DialectError(-1135, "Invalid JSON Request: 'params' must be an object.")
+    tell = params.get("returnRateLimits", True)
+    return Asked(request_number(found), method, {name: _text(name, value) for name, value in params.items()}, tell is not False)
+
+
+def request_number(found: Any) -> int | str | None:
+    """Return the id of a request, None where it has none. Raises DialectError for what is no id."""
+    number = found.get("id") if isinstance(found, dict) else None
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    if number is None or whole or (isinstance(number, str) and ID.match(number)):
+        return number
+    raise DialectError(-1100, f"Illegal characters found in parameter 'id'; legal range is '{ID.pattern}'.")
+
+
+def signed_payload(params: Mapping[str, str]) -> str:
+    """Return what the client has signed: all parameters but the signature, sorted by name."""
+    return "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
+
+
+def answer(number: int | str | None, result: Any, limits: list[dict[str, Any]] | None) -> bytes:
+    """Return a good answer."""
+    found = {"id": number, "status": 200, "result": result}
+    return orjson.dumps(found if limits is None else {**found, "rateLimits": limits})
+
+
+def failure(number: int | str | None, exc: DialectError, limits: list[dict[str, Any]] | None) -> bytes:
+    """Return a bad one."""
+    found = {"id": number, "status": exc.status, "error": exc.body()}
+    return orjson.dumps(found if limits is None else {**found, "rateLimits": limits})
+
+
+def _text(name: str, value: object) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case list():
+            return orjson.dumps(value).decode()
+        case _:
+            raise DialectError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")

@@ -1,0 +1,263 @@
+"""The socket of `/ws-api/v3`: requests are weighed, checked and carried out as over REST, the user's events come in between.
+
+Source: the exchange's public documentation of its WebSocket API and of the user data stream. One thing is more than the
+exchange has: `session.logon` takes HMAC keys too, which there want a signature with every request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import WSMessage, WSMsgType, web
+
+from tradewind_simulator.accounts import BAD_KEY, Account, ApiKey
+from tradewind_simulator.calls import Calls
+from tradewind_simulator.dialect import find_listing, names_of
+from tradewind_simulator.errors import DialectError
+from tradewind_simulator.faults import Rule
+from tradewind_simulator.gateway import HTML, Gateway
+from tradewind_simulator.journal import Entry
+from tradewind_simulator.parameters import whole
+from tradewind_simulator.rest import exchange_info
+from tradewind_simulator.signing import check_signature, check_time
+from tradewind_simulator.streams.connection import PONG, Connection, frame
+from tradewind_simulator.streams.hub import Hub
+from tradewind_simulator.wsapi.envelope import Asked, answer, failure, read_request, signed_payload
+from tradewind_simulator.wsapi.methods import signed_calls
+from tradewind_simulator.wsapi.session import Session, Sessions
+
+MOST_MESSAGE = 64 * 1024
+PATH = "/ws-api/v3"
+TRUNCATED = b'{"id":1,"status":200,"result":{"symbol":"BTCUSDT","orderId":2'
+Limits = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A method about the socket itself or the exchange, and what it weighs."""
+
+    call: Callable[[Session, dict[str, str]], Any]
+    weight: int
+
+
+class WsApi:
+    """Handlers over one gateway."""
+
+    def __init__(self, gateway: Gateway, calls: Calls, hub: Hub, sessions: Sessions) -> None:
+        self._gateway, self._hub, self._sessions = gateway, hub, sessions
+        self._exchange = gateway.exchange
+        self._endpoints = signed_calls(calls)
+        self._own = {
+            "ping": Own(self._ping, 1),
+            "time": Own(self._time, 1),
+            "exchangeInfo": Own(self._info, 20),
+            "session.logon": Own(self._logon, 2),
+            "session.status": Own(self._status, 2),
+            "session.logout": Own(self._logout, 2),
+            "session.subscriptions": Own(self._subscriptions, 2),
+            "userDataStream.subscribe": Own(self._subscribe, 2),
+            "userDataStream.subscribe.signature": Own(self._subscribe_signed, 2),
+            "userDataStream.unsubscribe": Own(self._unsubscribe, 2),
+        }
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the path."""
+        app.router.add_get(PATH, self.serve)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Serve one socket."""
+        socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MOST_MESSAGE, timeout=1.0)
+        await socket.prepare(request)
+        connection = Connection(socket, request, opened_ms=self._exchange.clock.now_ms(), api=True)
+        session, address = Session(connection), request.remote or ""
+        self._sessions.open[session] = None
+        self._hub.add(connection)
+        try:
+            async for message in socket:
+                self._take(session, message, address)
+        finally:
+            self._sessions.remove(session)
+            self._hub.remove(connection)
+        return socket
+
+    def _take(self, session: Session, message: WSMessage, address: str) -> None:
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                if self._gateway.faults.rules:
+                    task = asyncio.create_task(self._with_faults(session, message.data, address))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                else:
+                    self._say(session, self.respond(session, message.data, address))
+            case WSMsgType.PING:
+                self._say(session, bytes(message.data), PONG)
+            case WSMsgType.PONG:
+                session.connection.ponged()
+            case _:
+                return
+
+    def _say(self, session: Session, content: bytes, opcode: int = 0x81) -> None:
+        self._sessions.queue(session.connection, frame(content, opcode))
+
+    def respond(self, session: Session, text: str | bytes, address: str) -> bytes:
+        """Carry out a request and return what the client is answered."""
+        try:
+            asked = read_request(text)
+        except DialectError as exc:
+            return failure(None, exc, [])
+        return self._execute(session, asked, self._begin(session, asked, address))
+
+    def _begin(self, session: Session, asked: Asked, address: str) -> Entry:
+        key = asked.params.get("apiKey") or (session.key.key if session.key else "")
+        now_ms = self._exchange.clock.now_ms()
+        return self._gateway.journal.begin(now_ms, "WS-API", asked.method, asked.params, key, address)
+
+    def _execute(self, session: Session, asked: Asked, entry: Entry) -> bytes:
+        limits: Limits | None = [] if asked.tell_limits else None
+        try:
+            result = self._carry_out(session, asked, entry, limits)
+        except DialectError as exc:
+            entry.code, entry.status = exc.code, exc.status
+            return failure(asked.number, exc, limits)
+        entry.executed, entry.status = True, 200
+        return answer(asked.number, result, limits)
+
+    def _carry_out(self, session: Session, asked: Asked, entry: Entry, limits: Limits | None) -> Any:
+        exchange, method = self._exchange, asked.method
+        clock, limiter = exchange.clock, exchange.limiter
+        now_ms = clock.now_ms()
+        endpoint, own = self._endpoints.get(method), self._own.get(method)
+        weight = endpoint.weight if endpoint else own.weight if own else 1
+        used = limiter.weigh(entry.address, weight, now_ms, clock.speed)
+        counted: dict[str, str] = {}
+        try:
+            if endpoint is not None:
+                account, key = self._authenticate(session, asked.params)
+                if endpoint.permission not in key.permissions:
+                    raise BAD_KEY
+                if endpoint.counts:
+                    counted = limiter.order(account.name, now_ms, clock.speed)
+                found = endpoint.call(account, asked.params)
+                if endpoint.counts:
+                    entry.order_id = found.get("orderId") or found.get("newOrderResponse", {}).get("orderId")
+                return found
+            if own is None:
+                raise DialectError(-1020, f"This operation is not supported: {method}.")
+            return own.call(session, asked.params)
+        finally:
+            if limits is not None:
+                limits += self._limits(used, counted)
+
+    def _authenticate(self, session: Session, params: dict[str, str]) -> tuple[Account, ApiKey]:
+        """Return whose request it is: signed, or of a session that is logged on. Raises DialectError."""
+        clock = self._exchange.clock
+        if "apiKey" not in params and session.key is not None:
+            account, key = self._exchange.accounts.find(session.key.key)
+        else:
+            account, key = self._exchange.accounts.find(params.get("apiKey"))
+            check_signature(key.secret, signed_payload(params), params.get("signature", ""))
+        if clock.speed == 1:  # no client's clock runs at another speed, so then its time says nothing
+            check_time(params, self._exchange.told_ms())
+        return account, key
+
+    def _ping(self, *_: object) -> dict[str, Any]:
+        return {}
+
+    def _time(self, *_: object) -> dict[str, Any]:
+        return {"serverTime": self._exchange.told_ms()}
+
+    def _logon(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
+        session.key, session.logged_on_ms = self._authenticate(session, params)[1], self._exchange.told_ms()
+        return self._status(session, params)
+
+    def _logout(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
+        self._sessions.unsubscribe(session, None)
+        session.key = None
+        return self._status(session, params)
+
+    def _subscriptions(self, session: Session, _: dict[str, str]) -> list[dict[str, int]]:
+        return [{"subscriptionId": number} for number in session.subscriptions]
+
+    def _subscribe(self, session: Session, _: dict[str, str]) -> dict[str, Any]:
+        if session.key is None:
+            raise BAD_KEY
+        return {"subscriptionId": self._sessions.subscribe(session, session.key.key)}
+
+    def _subscribe_signed(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
+        return {"subscriptionId": self._sessions.subscribe(session, self._authenticate(session, params)[1].key)}
+
+    def _unsubscribe(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
+        self._sessions.unsubscribe(session, whole(params, "subscriptionId"))
+        return {}
+
+    def _info(self, _: Session, params: dict[str, str]) -> dict[str, Any]:
+        names = [params["symbol"]] if "symbol" in params else names_of(params["symbols"]) if "symbols" in params else []
+        listings = [find_listing(self._exchange, name) for name in names]
+        return exchange_info(self._exchange, listings or list(self._exchange.listings.values()))
+
+    def _status(self, session: Session, _: dict[str, str]) -> dict[str, Any]:
+        return {
+            "apiKey": session.key.key if session.key else None,
+            "authorizedSince": session.logged_on_ms if session.key else None,
+            "connectedSince": session.connection.opened_ms,
+            "returnRateLimits": True,
+            "serverTime": self._exchange.told_ms(),
+            "userDataStream": bool(session.subscriptions),
+        }
+
+    def _limits(self, used: int, counted: dict[str, str]) -> Limits:
+        counts = {
+            "MINUTE": used,
+            "SECOND": counted.get("X-MBX-ORDER-COUNT-10S"),
+            "DAY": counted.get("X-MBX-ORDER-COUNT-1D"),
+        }
+        rows = ((rule, counts.get(str(rule["interval"]))) for rule in self._exchange.limiter.rules())
+        return [{**rule, "count": int(count)} for rule, count in rows if count is not None]
+
+    async def _with_faults(self, session: Session, text: str | bytes, address: str) -> None:
+        """Carry out a request with the faults before and after it."""
+        try:
+            asked = read_request(text)
+        except DialectError as exc:
+            self._say(session, failure(None, exc, []))
+            return
+        entry = self._begin(session, asked, address)
+        before = self._gateway.hits("before", entry)
+        if await self._spoil(session, asked, entry, before):
+            return
+        content = self._execute(session, asked, entry)
+        after = self._gateway.hits("after", entry)
+        self._gateway.lag(entry, (*before, *after))
+        if not await self._spoil(session, asked, entry, after):
+            self._say(session, content)
+
+    async def _spoil(self, session: Session, asked: Asked, entry: Entry, rules: list[Rule]) -> bool:
+        """Do to the answer what the rules say; return whether it must not go out any more."""
+        for rule in rules:
+            action = rule.action
+            match action["type"]:
+                case "delay":
+                    await asyncio.sleep(action["seconds"])
+                case "drop":
+                    entry.status = None
+                    return True
+                case "reset" | "close":
+                    entry.status = None
+                    session.connection.abort()
+                    return True
+                case "close-socket":
+                    session.connection.end(action.get("code", 1006))
+                    return True
+                case "html200" | "empty200" | "truncated200":
+                    self._say(session, {"html200": HTML, "empty200": b"", "truncated200": TRUNCATED}[action["type"]])
+                    return True
+                case "answer":
+                    entry.status = action["status"]
+                    body = action.get("body", {})
+                    part = "result" if action["status"] < 400 else "error"
+                    self._say(session, orjson.dumps({"id": asked.number, "status": action["status"], part: body}))
+                    return True
+        return False

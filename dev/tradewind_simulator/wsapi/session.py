@@ -1,0 +1,99 @@
+"""Who is logged on on a socket, and which accounts' events it is sent.
+
+An event is encoded once, however many sockets get it. Events come while an order is being placed, so they are queued at once
+and written when the loop comes round: before the order's own answer on the same socket, as on the exchange.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tradewind_simulator.accounts import ApiKey
+from tradewind_simulator.errors import DialectError
+from tradewind_simulator.events import OrderEvent
+from tradewind_simulator.streams.connection import Connection, frame
+from tradewind_simulator.streams.shaping import Shaper, strike
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One socket: the key that it is logged on with, and the keys whose events it is sent, by subscription."""
+
+    connection: Connection
+    key: ApiKey | None = None
+    logged_on_ms: int = 0
+    subscriptions: dict[int, str] = field(default_factory=dict)
+    next_subscription: int = 0
+
+
+class Sessions:
+    """All sockets of the WebSocket API."""
+
+    def __init__(self, shaper: Shaper) -> None:
+        self._shaper = shaper
+        self.open: dict[Session, None] = {}
+        self.dropped = 0
+        self._by_key: dict[str, dict[Session, int]] = {}
+        self._written: dict[Connection, None] = {}
+
+    def subscribe(self, session: Session, key: str) -> int:
+        """Let a socket have the events of a key's account; return the number of the subscription. Raises DialectError."""
+        listeners = self._by_key.setdefault(key, {})
+        if session in listeners:
+            raise DialectError(-2035, "Subscription already active.")
+        number = session.next_subscription
+        session.next_subscription += 1
+        session.subscriptions[number] = key
+        listeners[session] = number
+        return number
+
+    def unsubscribe(self, session: Session, number: int | None) -> None:
+        """End one subscription of a socket, or all. Raises DialectError for one that it does not have."""
+        if number is not None and number not in session.subscriptions:
+            raise DialectError(-2036, "Subscription not active.")
+        for each in tuple(session.subscriptions) if number is None else (number,):
+            listeners = self._by_key[session.subscriptions.pop(each)]
+            del listeners[session]
+
+    def remove(self, session: Session) -> None:
+        """Forget a socket that has ended."""
+        self.unsubscribe(session, None)
+        self.open.pop(session, None)
+        self._written.pop(session.connection, None)
+
+    def tell(self, event: OrderEvent) -> None:
+        """Queue an event for all who are subscribed to the key's account, as the fault plane lets it."""
+        key, payload = event.api_key, event.payload
+        if key not in self._by_key:
+            return
+        if self._shaper.idle:
+            self._send(key, payload)
+            return
+        cid = payload.get("C") or payload.get("c") or ""
+        shaped = self._shaper.shape(payload["e"], payload, owner=key, cid=cid, symbol=payload.get("s", ""))
+        for each in shaped.now:
+            self._send(key, each)
+        for seconds, each in shaped.later:
+            asyncio.get_running_loop().call_later(seconds, self._send, key, each)
+        for rule in shaped.sockets:
+            for session in tuple(self._by_key[key]):
+                strike(session.connection, rule)
+
+    def _send(self, key: str, payload: dict[str, Any]) -> None:
+        raw = orjson.dumps(payload)
+        for session, number in self._by_key.get(key, {}).items():
+            self.queue(session.connection, frame(b'{"subscriptionId":%d,"event":%b}' % (number, raw)))
+
+    def queue(self, connection: Connection, data: bytes) -> None:
+        """Queue a frame; all that is queued meanwhile is written in one piece."""
+        connection.queue(data)
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._written[connection] = None
+
+    def _flush(self) -> None:
+        written, self._written = self._written, {}
+        for connection in written:
+            self.dropped += not connection.flush()
