@@ -20,18 +20,19 @@ LOOK_MS = 100
 
 @dataclass(slots=True)
 class Floor:
-    """`moment` is the last look at the market; `prints` are the trades from there to the next one."""
+    """`moment` is the last look at the market; `prints` are the trades from there to the next one, as far as not yet told."""
 
     listing: Listing
     market: MatchingMarket
     filters: Filters
     moment: int = -1
     prints: deque[Print] = field(default_factory=deque)
+    ahead: list[Print] | None = None  # all trades from `moment` to the next look, once somebody waits for them
     averages: dict[int, Decimal | None] = field(default_factory=dict)
 
     def advance(self, now_ms: int, speed: float) -> list[Outcome]:
         """Move the market to `now_ms` and return what that did to orders."""
-        step = LOOK_MS if speed <= 10 else int(speed // 10 + 1) * LOOK_MS
+        step = _step(speed)
         outcomes: list[Outcome] = []
         if len(self.market) and self.moment <= now_ms:
             while True:
@@ -47,8 +48,9 @@ class Floor:
 
     def watch(self, now_ms: int, speed: float) -> None:
         """Begin to follow the market's trades: the first order waits for them."""
-        step = LOOK_MS if speed <= 10 else int(speed // 10 + 1) * LOOK_MS
-        self.prints = deque(trades(self.listing, now_ms, self.moment + step))
+        if self.ahead is None:
+            self.ahead = trades(self.listing, self.moment, self.moment + _step(speed))
+        self.prints = deque(trade for trade in self.ahead if trade.time_ms > now_ms)
 
     def learn_last(self, now_ms: int) -> None:
         """Tell matching the last price of a market that nobody followed."""
@@ -77,7 +79,13 @@ class Floor:
         self.moment = moment
         self.averages.clear()
         self.market.show(book(self.listing, moment))
-        self.prints = deque(trades(self.listing, moment, moment + ahead_ms)) if ahead_ms else deque()
+        self.ahead = trades(self.listing, moment, moment + ahead_ms) if ahead_ms else None
+        self.prints = deque(self.ahead or ())
+
+
+def _step(speed: float) -> int:
+    """Return how far apart two looks are in virtual ms."""
+    return LOOK_MS if speed <= 10 else int(speed // 10 + 1) * LOOK_MS
 
 
 def open_floor(exchange: SimulatedExchange, symbol: str) -> Floor:
