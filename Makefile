@@ -71,6 +71,10 @@ $(PEERS)/.ready: requirements-peers.txt
 bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)
 	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python
 
+.PHONY: bench-simulator
+bench-simulator: setup ## Signed orders a second that the simulated exchange takes on one core (half a minute)
+	@$(BIN)/python tests/bench/simulator.py
+
 # What `make up` and `tw` need, and no development tool.
 RUN := .venv-run
 
