@@ -75,26 +75,20 @@ async def test_the_life_of_a_key(tw: Tw):
     assert 0 == (await tw("keys", "rm", "main"))[0]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "words"),
-    [
-        (("keys", "add", "main", "-e", "simulated"), f"{KEY}\n{SECRET}\n", "send it on standard input with --stdin"),
-        (("keys", "add", "main", "-e", "simulated", "--stdin"), f"{KEY}\n", "the secret in the second"),
-        (("keys", "add", "main", "-e", "simulated", "--stdin"), "", "the public part in its first line"),
-        (("kill",), "", "name one of --bot NAME"),
-        (("kill", "--bot", "one", "--tenant"), "", "name one of --bot NAME"),
-    ],
-)
-async def test_what_is_missing_is_said(tw: Tw, arguments: tuple[str, ...], stdin: str, words: str):
-    """A usage error with the way out; nothing is sent."""
-    code, out = await tw(*arguments, stdin=stdin)
-    assert (2, True) == (code, words in out), out
+FAULTS = [
+    (("keys", "add", "main", "-e", "simulated"), f"{KEY}\n{SECRET}\n", "send it on standard input with --stdin"),
+    (("keys", "add", "main", "-e", "simulated", "--stdin"), f"{KEY}\n", "the secret in the second"),
+    (("keys", "add", "main", KEY, "not-the-secret", "-e", "simulated"), "", "unexpected extra argument"),
+    (("kill",), "", "name one of --bot NAME"),
+    (("kill", "--bot", "one", "--tenant"), "", "name one of --bot NAME"),
+]
 
 
-async def test_a_secret_is_no_argument(tw: Tw):
-    """There is no place for it on the command line."""
-    code, _ = await tw("keys", "add", "main", KEY, "not-the-secret", "-e", "simulated")
-    assert 2 == code
+async def test_what_is_missing_is_said(tw: Tw):
+    """A usage error with the way out; nothing is sent, and no secret is an argument."""
+    for arguments, stdin, words in FAULTS:
+        code, out = await tw(*arguments, stdin=stdin)
+        assert (2, True) == (code, words in out), out
 
 
 async def test_stopping_and_letting_go(tw: Tw):

@@ -20,6 +20,8 @@ from tradewind_engine.trading.identity import client_order_id
 from tradewind_runner import reaper
 from tradewind_runner.settings import RunnerSettings
 
+pytestmark = pytest.mark.slow
+
 KEY, SECRET = "reaper-key", "reaper-secret"
 ACCOUNT = {"balances": {"USDT": "100000"}, "keys": [{"key": KEY, "secret": SECRET}]}
 
