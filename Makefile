@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 EXTRAS := operator runner backtest portal cli simulator cluster dev
 SOURCES := crds botrunner operator portal dev tests
 
@@ -50,19 +51,17 @@ check: setup ## Format, lint, types, layers, generated files, fast tests (a minu
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tradewind_api.generate --check
 	@$(BIN)/python -m tradewind_portal.openapi --check
-	@$(BIN)/pytest -q -n auto -m "not slow and not cluster and not node and not browser"
+	@$(BIN)/pytest -q -n auto -m "not slow and not cluster and not node and not browser and not peers"
 
 SOURCES_TYPED := crds botrunner operator portal dev
 
 .PHONY: test
-test: check ## All tests: what `check` does, then the real control plane and real pods
-	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser"
-	@$(BIN)/pytest -m "cluster or node or browser"
-
-PEERS := .venv-peers
+test: check $(PEERS)/.ready ## All tests: what `check` does, then slow ones, the peers, the real control plane, real pods, a browser
+	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser and not peers"
+	@$(BIN)/pytest -m "cluster or node or browser or peers"
 
 $(PEERS)/.ready: requirements-peers.txt
-	@echo "making $(PEERS) from requirements-peers.txt (hash-checked): vectorbt and backtesting.py, for comparison only"
+	@echo "making $(PEERS) from requirements-peers.txt (hash-checked): vectorbt, backtesting.py and empyrical, for comparison only"
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.txt
 	@touch $@

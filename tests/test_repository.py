@@ -2,11 +2,13 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tradewind_api.document.resolve import TEMPLATES, template
+from tradewind_engine import ENGINE_VERSION
 from tradewind_operator.settings import OperatorSettings
 from tradewind_portal.settings import Settings
 from tradewind_runner.settings import RunnerSettings
@@ -45,6 +47,11 @@ def test_lock_files_carry_hashes_and_no_addresses():
         pinned = [line for line in text.splitlines() if re.match(r"^[a-z0-9]", line)]
         assert all("==" in line for line in pinned)
         assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_reports_name_the_version_of_the_package():
+    """A report says which engine made it, and `make up` runs without an installed package to ask."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == ENGINE_VERSION
 
 
 def test_tests_are_no_packages():

@@ -20,6 +20,7 @@ from tradewind_api.runner import (
     Progress,
     ResultUpload,
     TerminationMessage,
+    TrustWords,
 )
 from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
@@ -40,8 +41,12 @@ from tradewind_runner.settings import RunnerSettings
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
 TRIES = 20
-FIGURES = ("totalReturn", "maxDrawdown", "sharpe", "trades", "winRate", "equityFinal", "trust")
+FIGURES = (
+    "totalReturn", "maxDrawdown", "sharpe", "sortino", "trades", "winRate", "profitFactor", "timeInMarket", "equityFinal",
+    "trust",
+)  # fmt: skip
 TELL_EVERY_S = 1.0
+MOST_REASONS = 8
 
 
 class MissingCandlesError(Exception):
@@ -134,7 +139,14 @@ async def work(settings: RunnerSettings) -> TerminationMessage:
         if stored is None:
             raise PortalUnavailableError("the portal did not take the report")
     summary = {name: _text(body.get(name)) for name in FIGURES}
-    return TerminationMessage(code="Succeeded", receipt=True, result=stored, summary=summary)
+    reasons = trust_words(body.get("trustReasons", []))
+    return TerminationMessage(code="Succeeded", receipt=True, result=stored, summary=summary, trust_reasons=reasons)
+
+
+def trust_words(reasons: list[dict[str, Any]]) -> list[TrustWords]:
+    """Return the gravest reasons of a verdict, as many as a status holds, in the order low, doubtful."""
+    gravest = sorted(reasons, key=lambda reason: str(reason["level"]) != "low")
+    return [TrustWords(code=one["code"], level=one["level"], message=one["message"][:300]) for one in gravest[:MOST_REASONS]]
 
 
 async def _patiently(portal: PortalClient, query: dict[str, str | int]) -> Candles:

@@ -152,6 +152,14 @@ class BacktestResult(Resource):
     sha256: str = Field(max_length=64, description="Digest of the stored report.")
 
 
+class TrustReason(Resource):
+    """Why the figures cannot be trusted fully. docs/reference/trust.md lists the codes."""
+
+    code: str = Field(max_length=31, description="One word, such as TooFewTrades.")
+    level: str = Field(max_length=8, description="What it leaves of the trust: doubtful low.")
+    message: str = Field(default="", max_length=300, description="The sentence for a person.")
+
+
 class BacktestStatus(Resource):
     """What came of it. Progress and report are the portal's."""
 
@@ -171,6 +179,9 @@ class BacktestStatus(Resource):
     result: BacktestResult | None = Field(default=None, description="The report.")
     figures: dict[str, str] = Field(default={}, max_length=12, description="A few figures of the report, as strings.")
     trust: str = Field(default="", max_length=8, description="How far the figures can be trusted: high doubtful low.")
+    trust_reasons: list[TrustReason] = Field(
+        default=[], max_length=8, description="Why not further, the gravest first; the report has all of them."
+    )
 
 
 BACKTEST = Kind(

@@ -255,6 +255,14 @@ class MissingRange(Contract):
     to_ms: Milliseconds
 
 
+class TrustWords(Contract):
+    """One reason of the verdict on a back-test, as the resource's status has it."""
+
+    code: str = Field(max_length=31)
+    level: Literal["high", "doubtful", "low"]
+    message: str = Field(default="", max_length=300)
+
+
 class TerminationMessage(Contract):
     """The last words of a pod in /dev/termination-log, at most 4 kB as JSON."""
 
@@ -263,4 +271,5 @@ class TerminationMessage(Contract):
     receipt: bool = False
     result: ResultAnswer | None = None
     summary: dict[str, str] = {}
+    trust_reasons: list[TrustWords] = Field(default=[], max_length=8)
     missing: list[MissingRange] = Field(default=[], max_length=20)

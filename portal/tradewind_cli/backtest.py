@@ -1,5 +1,6 @@
 """`tw backtest`: with --data here and now, without it in the cluster."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -7,11 +8,15 @@ import typer
 
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_pairs, print_value
+from tradewind_cli.report_page import check_target, deliver
 
 app = typer.Typer(no_args_is_help=True, help="Run strategies over history.")
 
+Html = Annotated[Path | None, typer.Option(help="write the report as one HTML file that needs nothing else")]
+Open = Annotated[bool, typer.Option("--open", help="open the report in the browser")]
 Output = Annotated[Format, typer.Option("--output", "-o", help="table, json or yaml")]
 PERCENT = ("totalReturn", "maxDrawdown", "winRate", "timeInMarket", "buyAndHoldReturn")
+LISTS = {"tradeList", "equityCurve", "buyAndHoldCurve", "drawdownCurve", "monthlyReturns", "strategy"}  # with --full only
 SHOWN = (
     ("totalReturn", "total return"),
     ("buyAndHoldReturn", "buy and hold"),
@@ -50,26 +55,43 @@ def run(
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
     name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
     tried: Annotated[int, typer.Option(min=1, help="parameter sets tried before this one, for the verdict (with --data)")] = 1,
+    html: Html = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="wait for the result (in the cluster)")] = False,
+    open_: Open = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Run a strategy over history and print what it would have done."""
     parameters = dict(parse_setting(setting) for setting in set_ or [])
+    check_target(html, strategy, *([data] if data else []))
     if data is None:
         from tradewind_cli.cluster_backtest import ClusterRun, submit  # noqa: PLC0415 - needs the network half
 
+        if (html or open_) and not watch:
+            fail("--html and --open need the result: give --watch too, or --data to run here", code=EXIT_USAGE)
         asked = ClusterRun(strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name)
         report = submit(asked, parameters, watch=watch, output=output)
-        if report is not None:
-            print_report(report, output, full=full)
-        return
-    print_report(
-        _run_here(strategy, data, (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps), parameters, tried),
-        output,
-        full=full,
-    )
+        candles = None
+    else:
+        names, money = (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps)
+        report, candles = _run_here(strategy, data, names, money, parameters, tried)
+    if report is not None:
+        print_report(report, output, full=full)
+        deliver(report, title=Path(strategy).stem, candles=candles, html=html, open_=open_)
+
+
+@app.command("compare")
+def compare(
+    first: Annotated[str, typer.Argument(help="a report (a file of -o json), or the name of a Backtest in the cluster")],
+    second: Annotated[str, typer.Argument(help="another one")],
+    output: Output = Format.TABLE,
+) -> None:
+    """Print two reports side by side: figures, parameters that differ, and what makes them hard to compare."""
+    from tradewind_cli.compare import compare as print_both  # noqa: PLC0415 - only this command needs it
+    from tradewind_cli.compare import load_report  # noqa: PLC0415
+
+    print_both(load_report(first), load_report(second), (first, second), output)
 
 
 @app.command("ls")
@@ -91,19 +113,24 @@ def ls(output: Output = Format.TABLE) -> None:
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="name of the Backtest")],
+    html: Html = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
+    open_: Open = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Print the report of a backtest in the cluster, waiting for it."""
+    check_target(html)
     from tradewind_cli.client import ApiError, Client  # noqa: PLC0415 - needs the network half
     from tradewind_cli.cluster_backtest import wait  # noqa: PLC0415
     from tradewind_cli.profile import load_profile  # noqa: PLC0415
 
     try:
-        print_report(wait(Client(load_profile()), name), output, full=full)
+        report = wait(Client(load_profile()), name)
     except ApiError as exc:
         fail(str(exc))
+    print_report(report, output, full=full)
+    deliver(report, title=name, candles=None, html=html, open_=open_)
 
 
 def _run_here(
@@ -113,7 +140,7 @@ def _run_here(
     money: tuple[float, float, float],
     parameters: dict[str, float],
     tried: int,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
     from tradewind_cli.local_backtest import LocalRun, run_local  # noqa: PLC0415 - numba takes half a second
     from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
@@ -131,7 +158,7 @@ def _run_here(
         fail(f"{data.name}: {exc}", code=EXIT_BAD_DATA)
     except OSError as exc:
         fail(f"cannot read the strategy {strategy}: {exc.strerror}", code=EXIT_USAGE)
-    return report.to_json() | judge(report, Selection(trials=tried)).to_json()
+    return report.to_json() | judge(report, Selection(trials=tried)).to_json(), report.candles
 
 
 def fail_for_document(exc: InvalidDocumentError) -> NoReturn:
@@ -154,7 +181,7 @@ def parse_setting(setting: str) -> tuple[str, float]:
 def print_report(report: dict[str, Any], output: Format, *, full: bool = False) -> None:
     """Print a report: all figures for programs, the ones that matter for people."""
     if output is not Format.TABLE:
-        print_value(report if full else {k: v for k, v in report.items() if k not in {"tradeList", "equityCurve"}}, output)
+        print_value(report if full else {k: v for k, v in report.items() if k not in LISTS}, output)
         return
     print_pairs([(label, _shown(key, report.get(key))) for key, label in SHOWN])
     for reason in report.get("trustReasons", []):

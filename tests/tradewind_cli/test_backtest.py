@@ -1,6 +1,7 @@
 """`tw backtest run --data` as a person runs it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -20,12 +21,22 @@ KEYS = {
     "winRate",
     "feesPaid",
     "equityFinal",
+    "sortino",
+    "profitFactor",
+    "timeInMarket",
+    "trust",
+    "trustReasons",
+    "engineVersion",
 }
 
 
-def tw(*arguments):
+def tw(*arguments, **env):
     return subprocess.run(
-        [sys.executable, "-m", "tradewind_cli.main", *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tradewind_cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | env,
     )
 
 
@@ -80,3 +91,97 @@ def test_a_bad_setting_is_a_usage_error(setting, tmp_path):
     done = tw("backtest", "run", "sma-crossover", "--data", tmp_path / "d.csv", "--set", setting)
     assert 2 == done.returncode
     assert "node.param=number" in done.stderr
+
+
+def test_a_page_is_written_and_opened(recorded, tmp_path):
+    """The browser gets the file's address; stdout stays one JSON object."""
+    data, page = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet", tmp_path / "report.html"
+    arguments = ("backtest", "run", "rsi", "--data", data, "--timeframe", "1d", "--html", page, "--open", "-o", "json")
+    done = tw(*arguments, BROWSER=f"sh -c 'echo %s > {tmp_path}/opened'")
+    assert 0 == done.returncode, done.stderr
+    assert json.loads(done.stdout)["candles"] == 1318
+    assert f"page: {page}" in done.stderr
+    assert page.as_uri() == (tmp_path / "opened").read_text().strip()
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_without_a_browser_the_page_is_named(recorded, tmp_path):
+    """And lies in the folder for temporary files."""
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    env = {"BROWSER": "/does/not/exist", "PATH": "/nowhere", "TMPDIR": str(tmp_path)}
+    done = tw("backtest", "run", "rsi", "--data", data, "--timeframe", "1d", "--open", **env)
+    assert 0 == done.returncode, done.stderr
+    assert "no browser was found here" in done.stderr
+    assert 1 == len(list(tmp_path.glob("tradewind-*.html")))
+
+
+def test_a_page_never_replaces_an_input(tmp_path):
+    """The candles would be lost."""
+    file = tmp_path / "d.csv"
+    file.write_text("ts,open,high,low,close,volume\n")
+    done = tw("backtest", "run", "rsi", "--data", file, "--html", file)
+    assert 2 == done.returncode
+    assert "this is an input" in done.stderr
+
+
+@pytest.mark.parametrize(("target", "message"), [(".", "this is a folder"), ("gone/x.html", "there is no folder")])
+def test_a_page_that_cannot_be_written_is_told_before_the_run(tmp_path, target, message):
+    """Nobody waits for a result that cannot be kept."""
+    done = tw("backtest", "run", "rsi", "--data", tmp_path / "d.csv", "--html", tmp_path / target)
+    assert 2 == done.returncode
+    assert message in done.stderr
+
+
+def test_in_the_cluster_a_page_needs_the_result(tmp_path):
+    """It is there only after a while."""
+    done = tw("backtest", "run", "rsi", "--html", tmp_path / "x.html")
+    assert 2 == done.returncode
+    assert "--watch" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def two(recorded, tmp_path_factory):
+    """Two reports of one strategy, with other parameters and another fee."""
+    folder = tmp_path_factory.mktemp("reports")
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    for name, more in {"a": ("--fee-bps", 10), "b": ("--fee-bps", 20, "--set", "fast.period=5")}.items():
+        done = tw("backtest", "run", "sma-crossover", "--data", data, "--timeframe", "1d", *more, "-o", "json")
+        (folder / f"{name}.json").write_text(done.stdout)
+    return folder
+
+
+def test_two_reports_are_compared(two):
+    """Figures and their difference, the parameter that differs, and that the fees do."""
+    done = tw("backtest", "compare", two / "a.json", two / "b.json", "-o", "json")
+    found, first, second = json.loads(done.stdout), *(json.loads((two / f"{name}.json").read_text()) for name in "ab")
+    returns = found["figures"]["totalReturn"]
+    assert second["totalReturn"] - first["totalReturn"] == returns["difference"]
+    assert ({"fast.period": [10, 5]}, ["the fees differ"]) == (found["parameters"], found["warnings"])
+
+
+def test_a_comparison_is_a_table_for_people(two):
+    """Percent, and a sign on each difference."""
+    done = tw("backtest", "compare", two / "a.json", two / "b.json")
+    assert "warning: the fees differ" in done.stdout
+    assert any(line.split()[:1] == ["fast.period"] for line in done.stdout.splitlines())
+    assert "both are the same report" in tw("backtest", "compare", two / "a.json", two / "a.json").stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "is not a report: it has no reportDigest"),
+        ('{"reportDigest": "d"}', "is not a report: it has no totalReturn"),
+        (None, "there is no file"),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path, content, message):
+    """With what is missing."""
+    file = tmp_path / "x.json"
+    if content is not None:
+        file.write_text(content)
+    done = tw("backtest", "compare", file, file)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert message in done.stderr

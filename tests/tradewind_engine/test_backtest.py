@@ -5,7 +5,8 @@ import pytest
 
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of, parse_document
-from tradewind_engine.backtest.engine import merge_curves, run_backtest
+from tradewind_engine.backtest.curves import merge_curves
+from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.strategy.decide import decide

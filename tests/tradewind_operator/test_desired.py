@@ -100,6 +100,17 @@ def test_a_backtest_is_a_suspended_job_with_a_restricted_pod():
     assert (1_735_689_600_000, 1_738_368_000_000) == (config.dataset.from_ms, config.dataset.to_ms)
 
 
+def test_a_finished_backtest_says_how_far_to_trust_it():
+    """Verdict and reasons come from the last words, cut to what the status holds, whatever a pod wrote there."""
+    reasons = [{"code": "CouldBeLuck", "level": "doubtful", "message": "m" * 999, "extra": 1}, "no object"]
+    words = {"code": "Succeeded", "summary": {"trust": "doubtful", "sharpe": "1.0"}, "trustReasons": reasons}
+    job = {"spec": {"suspend": False}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    where = BacktestContext(TENANT, SHIPPED_PLANS["pro"], waiting_before=0, running=0, settings=SETTINGS)
+    plan = desired_backtest(BACKTEST, where, job, PodState(exists=True, last_words=json.dumps(words)))
+    assert ("Succeeded", "doubtful", {"sharpe": "1.0"}) == (plan.summary, plan.trust, plan.figures)
+    assert [{"code": "CouldBeLuck", "level": "doubtful", "message": "m" * 300}] == plan.trust_reasons
+
+
 def test_an_optimisation_is_checked_before_anything_runs():
     """A range that the strategy does not have is the user's to mend, and no pod starts for it."""
     ranges = [{"address": "rsi.period", "min": 5, "max": 20, "step": 5}]

@@ -11,8 +11,10 @@ from aiohttp import web
 from bot_world import Portal
 
 from tradewind_api.document.resolve import template
-from tradewind_api.runner import CANDLES_MEDIA_TYPE
+from tradewind_api.runner import CANDLES_MEDIA_TYPE, TerminationMessage, TrustWords
 from tradewind_engine.candle_files import read_candle_file
+from tradewind_runner.backtest_worker import trust_words
+from tradewind_runner.last_words import write_last_words
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +89,25 @@ def test_an_optimisation_reports_its_best_point_and_the_trust_in_it(portal, reco
     assert (40, "exhaustive", 2) == (found["points"], found["method"], len(found["walkForward"]["folds"]))
     assert found["top"][0]["totalReturn"] == report["totalReturn"] == max(row["totalReturn"] for row in found["top"])
     assert report["trust"] == words["summary"]["trust"] in {"high", "doubtful", "low"}
+    assert {one["code"] for one in report["trustReasons"]} == {one["code"] for one in words["trustReasons"]}
+    assert {"sortino", "profitFactor", "timeInMarket"} <= set(words["summary"])
+
+
+def test_a_status_holds_the_gravest_reasons():
+    """Nine doubts and one that leaves nothing: that one first, and seven of the others, each message cut to its room."""
+    reasons = [{"code": f"D{number}", "level": "doubtful", "message": "m" * 400, "value": 0.0} for number in range(9)]
+    found = trust_words([*reasons, {"code": "Low", "level": "low", "message": "m", "value": 0.0}])
+    assert ["Low", *(f"D{number}" for number in range(7))] == [one.code for one in found]
+    assert 300 == len(found[1].message)
+
+
+def test_last_words_fit_into_what_kubernetes_keeps(tmp_path):
+    """Eight reasons of 300 letters of three bytes each: the last ones are left out, the rest is whole JSON."""
+    reasons = [TrustWords(code="CouldBeLuck", level="doubtful", message="€" * 300)] * 8
+    write_last_words(tmp_path / "words", TerminationMessage(code="Succeeded", receipt=True, trust_reasons=reasons))
+    text = (tmp_path / "words").read_bytes()
+    assert len(text) <= 4096
+    assert 4 == len(json.loads(text)["trustReasons"])
 
 
 def test_an_optimisation_without_a_point_ends_with_64(portal, recorded, tmp_path):

@@ -7,14 +7,23 @@ import numpy as np
 
 from tradewind_api.document.model import MAX_HISTORY, StrategyDocument
 from tradewind_api.document.validation import lookback_of
-from tradewind_engine.analytics.growth import cagr
+from tradewind_engine.analytics.buy_and_hold import buy_and_hold_return
+from tradewind_engine.analytics.cagr import cagr
+from tradewind_engine.analytics.calmar import calmar
+from tradewind_engine.analytics.expectancy import expectancy
+from tradewind_engine.analytics.extremes import best_and_worst
+from tradewind_engine.analytics.profit_factor import profit_factor
 from tradewind_engine.analytics.sharpe import sharpe
 from tradewind_engine.analytics.sortino import sortino
-from tradewind_engine.analytics.trades import best_and_worst, expectancy, profit_factor, win_rate
+from tradewind_engine.analytics.time_in_market import time_in_market
+from tradewind_engine.analytics.total_return import total_return
+from tradewind_engine.analytics.turnover import turnover
+from tradewind_engine.analytics.win_rate import win_rate
 from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.report import Report, SymbolTrades
 from tradewind_engine.backtest.simulate import ANY_ORDER, NOTHING, Costs, MarketRules, SymbolRun, rules_of, simulate
-from tradewind_engine.candles import CandleError, Candles, Floats, Integers, gaps
+from tradewind_engine.candles import CandleError, Candles, Floats, gaps
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
@@ -73,14 +82,14 @@ def run_backtest(
         "worstTrade": worst,
         "feesPaid": sum(total.fees for total in totals),
         "slippagePaid": sum(total.slippage for total in totals),
-        "turnover": sum(total.turnover for total in totals) / capital,
-        "timeInMarket": sum(total.in_market for total in totals) / count,
+        "turnover": turnover(sum(total.turnover for total in totals), capital),
+        "timeInMarket": time_in_market(sum(total.in_market for total in totals), count),
         "openPositions": sum(total.amount > 0 for total in totals),
         "candles": count,
         "missingCandles": int(missing),
         "fromMs": int(ts[0]),
         "toMs": int(ts[-1]) + timeframe_ms(timeframe),
-        "buyAndHoldReturn": float(np.mean([h.close[-1] / h.open[0] - 1 for h in candles.values()])),
+        "buyAndHoldReturn": buy_and_hold_return(candles.values()),
         "feeBps": costs.fee_bps,
         "makerBps": costs.fee_bps if costs.maker_bps is None else costs.maker_bps,
         "slippageBps": costs.slippage_bps,
@@ -132,30 +141,18 @@ def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules
     return SymbolRun(totals, trades[: totals.closed], equity)
 
 
-def merge_curves(curves: list[tuple[Integers, Floats]], start: float) -> tuple[Integers, Floats]:
-    """Return the sum of equity curves over the union of their times; before its first candle a part is worth `start`."""
-    if len(curves) == 1:
-        return curves[0]
-    ts = np.unique(np.concatenate([times for times, _ in curves]))
-    total = np.zeros(ts.size)
-    for times, equity in curves:
-        place = np.searchsorted(times, ts, side="right") - 1
-        total += np.where(place < 0, start, equity[np.maximum(place, 0)])
-    return ts, total
-
-
 def _figures(equity: Floats, capital: float, timeframe: str) -> dict[str, float | int | None]:
     per_year = periods_per_year(timeframe)
     found = kernel.moments(equity, np.empty(1), np.empty(1))
     growth = cagr(float(equity[-1]) / capital, periods=equity.size, periods_per_year=per_year)
     return {
-        "totalReturn": float(equity[-1]) / capital - 1.0,
+        "totalReturn": total_return(float(equity[-1]), capital),
         "cagr": growth,
         "maxDrawdown": found.drawdown,
         "longestDrawdown": found.longest,
         "sharpe": sharpe(found.mean, found.deviation, periods_per_year=per_year),
         "sortino": sortino(found.mean, found.downside, periods_per_year=per_year),
-        "calmar": growth / found.drawdown if growth is not None and found.drawdown > 0 else None,
+        "calmar": calmar(growth, found.drawdown),
         "equityFinal": float(equity[-1]),
     }
 

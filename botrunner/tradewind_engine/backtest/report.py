@@ -11,10 +11,18 @@ import numpy as np
 
 from tradewind_api.document.digest import data_digest, report_digest, strategy_digest
 from tradewind_api.document.model import StrategyDocument
+from tradewind_api.document.validation import parameters_of
+from tradewind_api.operations import OPERATIONS
+from tradewind_engine import ENGINE_VERSION
+from tradewind_engine.analytics.buy_and_hold import buy_and_hold
+from tradewind_engine.analytics.costs import cost_split
+from tradewind_engine.analytics.drawdown import max_drawdown, underwater
+from tradewind_engine.analytics.monthly_returns import monthly_returns
 from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest.curves import curve_json, merge_curves
 from tradewind_engine.candles import Candles, Floats, Integers
 
-EQUITY_POINTS = 1000
+CURVE_POINTS = 1000
 REASONS = {
     kernel.EXIT_SIGNAL: "Exit",
     kernel.EXIT_STOP: "StopLoss",
@@ -107,19 +115,56 @@ class Report:
         """Return the figures under their stable keys, with the digests."""
         return dict(self.summary_json)
 
+    @cached_property
+    def market(self) -> tuple[Integers, Floats]:
+        """What the capital would have been worth held instead, equal parts of each symbol: times and values, (n,)."""
+        capital = float(self.figures["capital"] or 0.0)
+        part = capital / len(self.candles)
+        return merge_curves([(history.ts, buy_and_hold(history, part)) for history in self.candles.values()], part)
+
     def to_json(self) -> dict[str, Any]:
-        """Return the whole report: the summary, each closed trade, and the equity curve thinned to EQUITY_POINTS."""
-        rows = thin_rows(self.equity.size, EQUITY_POINTS)
+        """Return the whole report: the summary, where it came from, each closed trade, months, and thinned curves."""
+        capital, final = (float(self.figures[key] or 0.0) for key in ("capital", "equityFinal"))
+        fees, slippage = (float(self.figures[key] or 0.0) for key in ("feesPaid", "slippagePaid"))
+        split = cost_split(final - capital, fees=fees, slippage=slippage)
+        held = dict(monthly_returns(*self.market, capital))
         return {
             **self.summary(),
+            "engineVersion": ENGINE_VERSION,
+            "exchange": self.exchange,
+            "symbols": list(self.candles),
+            "strategy": self.document.to_json(),
+            "parameters": all_parameters(self.document),
+            "costSplit": {
+                "profitBeforeCosts": split.before,
+                "fees": split.fees,
+                "slippage": split.slippage,
+                "profit": split.after,
+            },
+            "buyAndHoldMaxDrawdown": max_drawdown(self.market[1]),
+            "monthlyReturns": [
+                {"month": month, "return": value, "buyAndHold": held[month]}
+                for month, value in monthly_returns(self.ts, self.equity, capital)
+            ],
             "tradeList": [trade.to_json() for trade in self.trades],
-            "equityCurve": list(zip(self.ts[rows].tolist(), self.equity[rows].tolist(), strict=True)),
+            "equityCurve": curve_json(self.ts, self.equity, CURVE_POINTS),
+            "buyAndHoldCurve": curve_json(*self.market, CURVE_POINTS),
+            "drawdownCurve": curve_json(self.ts, underwater(self.equity), CURVE_POINTS),
         }
 
 
-def thin_rows(count: int, points: int) -> Integers:
-    """Return at most `points` of the row numbers 0 to count - 1, evenly spaced, first and last among them."""
-    return np.round(np.linspace(0, count - 1, min(count, points))).astype(np.int64)
+def all_parameters(document: StrategyDocument) -> dict[str, float]:
+    """Return every number of a document by its address, defaults filled in."""
+    found = {
+        f"{node.id}.{name}": value
+        for node in document.nodes
+        for name, value in parameters_of(node, OPERATIONS[node.op]).items()
+    }
+    sections = {"size": document.entry.size, "ladder": document.entry.ladder, "protect": document.protect}
+    for name, section in sections.items():
+        values = section.model_dump(by_alias=True, exclude_none=True) if section is not None else {}
+        found |= {f"{name}.{key}": value for key, value in values.items() if not isinstance(value, str)}
+    return found
 
 
 def _trades(trades: SymbolTrades) -> list[Trade]:

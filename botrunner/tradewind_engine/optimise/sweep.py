@@ -19,7 +19,8 @@ from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import base_of, evaluation_order, timeframe_of
 from tradewind_api.operations import PRICES
 from tradewind_engine.backtest import kernel
-from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history, merge_curves
+from tradewind_engine.backtest.curves import merge_curves
+from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history
 from tradewind_engine.backtest.simulate import NO_TRADES, NOTHING, RULE_OF, Costs, rules_of, simulate, with_values
 from tradewind_engine.candles import Candles, Floats
 from tradewind_engine.optimise.scores import Scores

@@ -1,7 +1,7 @@
 """A backtest's objects and status, from its resource, its tenant's plan, and what is observed of its Job and pod."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
@@ -33,6 +33,7 @@ class BacktestPlan:
     result: Object | None = None
     figures: dict[str, str] = field(default_factory=dict)
     trust: str = ""
+    trust_reasons: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,17 @@ def _ended(its_job: Object | None, pod: PodState, digest: str) -> BacktestPlan |
         facts = [Fact("Admitted", True, "Admitted"), Fact("Running", False, "Finished"), Fact("Succeeded", True, "Succeeded")]
         figures = dict(words.get("summary") or {})
         trust = str(figures.pop("trust", ""))
-        return BacktestPlan([], facts, "Succeeded", digest=digest, result=words.get("result"), figures=figures, trust=trust)
+        reasons = [
+            {
+                "code": str(one.get("code", ""))[:31],
+                "level": str(one.get("level", ""))[:8],
+                "message": str(one.get("message", ""))[:300],
+            }
+            for one in (words.get("trustReasons") or [])[:8]
+            if isinstance(one, dict)
+        ]
+        plan = BacktestPlan([], facts, "Succeeded", digest=digest, result=words.get("result"), figures=figures, trust=trust)
+        return replace(plan, trust_reasons=reasons)
     why = next(c for c in its_job["status"]["conditions"] if c["type"] == "Failed")
     reason = {
         "BadStrategy": "UserError",

@@ -92,5 +92,5 @@ def _fields(plan: BacktestPlan, before: Object) -> dict[str, Any]:
     if plan.summary in FINAL:
         fields["completionTime"] = now()
     if plan.result:
-        fields |= {"result": plan.result, "figures": plan.figures, "trust": plan.trust}
+        fields |= {"result": plan.result, "figures": plan.figures, "trust": plan.trust, "trustReasons": plan.trust_reasons}
     return fields

@@ -1,10 +1,10 @@
-"""Growth a year."""
+"""Compound annual growth rate: the growth a year that would have led from the first value to the last."""
 
 import math
 
 
 def cagr(growth: float, *, periods: int, periods_per_year: float) -> float | None:
-    """Return the compound annual growth rate as a fraction.
+    """Return the compound annual growth rate as a fraction (Bacon, Practical Portfolio Performance, 2008, chapter 2).
 
     Args:
         growth: Final over initial account value, > 0.
