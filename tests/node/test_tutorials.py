@@ -37,7 +37,7 @@ def test_every_command_of_a_tutorial_works(platform, tmp_path, name):
     tools.mkdir()
     (tools / "tw").write_text(f'#!/bin/sh\nexec {sys.executable} -m tradewind_cli.main "$@"\n')
     (tools / "tw").chmod(0o755)
-    env = os.environ | {"PATH": f"{tools}:{search_path()}", "KUBECONFIG": platform.kube.kubeconfig}
+    env = os.environ | {"PATH": f"{tools}:{search_path()}", "KUBECONFIG": platform.kube.kubeconfig, "BROWSER": "true"}
     for language, content in blocks((TUTORIALS / f"{name}.md").read_text()):
         if language == "yaml":
             (tmp_path / f"{yaml.safe_load(content)['metadata']['name']}.yaml").write_text(content)
