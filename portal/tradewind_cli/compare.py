@@ -17,8 +17,7 @@ SAME = (
     ("dataDigest", "the candles differ: what separates the figures may be the market, not the strategy"),
     ("timeframe", "the timeframes differ"),
     ("capital", "the capital differs: compare fractions, not money"),
-    ("feeBps", "the fees differ"),
-    ("makerBps", "the fees of orders that rest differ"),
+    ("feeBps makerBps", "the fees differ"),
     ("slippageBps", "the slippage differs"),
 )
 NEEDED = ("reportDigest", "totalReturn", "trades", "equityFinal")
@@ -60,7 +59,7 @@ def compare(first: dict[str, Any], second: dict[str, Any], names: tuple[str, str
         "figures": figures,
         "trust": [first.get("trust"), second.get("trust")],
         "parameters": parameters,
-        "warnings": [message for key, message in SAME if first.get(key) != second.get(key)],
+        "warnings": [message for keys, message in SAME if any(first.get(key) != second.get(key) for key in keys.split())],
     }
     if output is not Format.TABLE:
         print_value(found, output)

@@ -20,10 +20,11 @@ def test_every_rule_names_a_test():
 
 
 def test_every_test_that_is_named_exists():
-    """By its name, somewhere among the tests of the engine."""
+    """By its name, somewhere among the tests of the engine and those beside its peers."""
     there = {
         name
-        for file in (ROOT / "tests/tradewind_engine").rglob("*.py")
+        for folder in ("tradewind_engine", "parity")
+        for file in (ROOT / "tests" / folder).rglob("*.py")
         for name in re.findall(r"def (test_\w+)", file.read_text())
     }
     assert set() == set(re.findall(r"`(test_\w+)`", PAGE.read_text())) - there
