@@ -1,5 +1,6 @@
 """The chart: clean for helm, valid for Kubernetes, restricted in every pod, strict about values."""
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from tradewind_cluster import binaries
+from tradewind_portal.keys.envelope import Envelopes
 
 CHART = Path(__file__).parent.parent.parent / "charts/tradewind"
 KUBERNETES = "1.36"
@@ -93,6 +95,21 @@ def test_nobody_may_read_secrets_or_run_commands_in_pods(manifests):
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
         assert not {"secrets", "pods/exec"} & set(rule["resources"])
         assert not {"escalate", "impersonate"} & set(rule["verbs"])
+
+
+@pytest.mark.cluster
+def test_the_key_that_seals_exchange_keys_is_made_and_stays(manifests, tmp_path):
+    """A Secret of its own that survives an uninstall, in the form that the portal reads, mounted where it looks."""
+    items = manifests([])
+    secret = next(item for item in items if item["metadata"]["name"] == "tradewind-portal-kek")
+    assert "keep" == secret["metadata"]["annotations"]["helm.sh/resource-policy"]
+    file = tmp_path / "kek.json"
+    file.write_bytes(base64.b64decode(secret["data"]["kek.json"]))
+    assert [("k1", 32)] == [(name, len(key)) for name, key in Envelopes(file).keys().items()]
+    pod = dict(pods(items))["tradewind-portal"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    environment = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+    assert f"{mounts['kek']}/kek.json" == environment["TRADEWIND_PORTAL_KEK_FILE"]
 
 
 @pytest.mark.cluster
