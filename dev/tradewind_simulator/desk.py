@@ -60,9 +60,11 @@ class Desk:
     def advance(self, symbol: str) -> Floor:
         """Move a symbol's market to now, and book what that does to orders."""
         floor, exchange = self.floor(symbol), self.exchange
-        status = exchange.symbol_status(floor.listing)
-        if status == "TRADING" or not len(floor.market):
-            self._apply(floor, floor.advance(exchange.clock.now_ms(), exchange.clock.speed))
+        now_ms, speed = exchange.clock.now_ms(), exchange.clock.speed
+        if exchange.symbol_status(floor.listing) == "TRADING":
+            self._apply(floor, floor.advance(now_ms, speed))
+        else:
+            floor.skip(now_ms, speed)
         return floor
 
     def advance_all(self) -> None:

@@ -16,6 +16,7 @@ from tradewind_simulator.filters import Filters, compile_filters
 from tradewind_simulator.market.books import book, trades
 
 LOOK_MS = 100
+MOST_LOOKS = 600  # at once: a clock that is set forward is followed in longer steps
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Floor:
     market: MatchingMarket
     filters: Filters
     moment: int = -1
+    told: int = -1  # matching knows all trades until then
     prints: deque[Print] = field(default_factory=deque)
     ahead: list[Print] | None = None  # all trades from `moment` to the next look, once somebody waits for them
     averages: dict[int, Decimal | None] = field(default_factory=dict)
@@ -35,15 +37,19 @@ class Floor:
         step = _step(speed)
         outcomes: list[Outcome] = []
         if len(self.market) and self.moment <= now_ms:
+            if now_ms - self.moment > MOST_LOOKS * step:
+                step = (now_ms - self.moment) // MOST_LOOKS // LOOK_MS * LOOK_MS + LOOK_MS
+                self.prints = deque(trades(self.listing, self.told, self.moment + step))
             while True:
-                end = self.moment + step
-                while self.prints and self.prints[0].time_ms <= now_ms:
+                self.told = max(self.told, min(now_ms, self.moment + step))
+                while self.prints and self.prints[0].time_ms <= self.told:
                     outcomes += self.market.printed(self.prints.popleft())
-                if end > now_ms:
-                    return outcomes
-                self._look(end, step)
-        if now_ms < self.moment or now_ms >= self.moment + step:  # nobody waits: go there at once
+                if self.moment + step > now_ms:
+                    break
+                self._look(self.moment + step, step)
+        elif now_ms < self.moment or now_ms >= self.moment + step:  # nobody waits: go there at once
             self._look(now_ms // step * step, 0)
+        self.told = now_ms
         return outcomes
 
     def watch(self, now_ms: int, speed: float) -> None:
@@ -51,6 +57,15 @@ class Floor:
         if self.ahead is None:
             self.ahead = trades(self.listing, self.moment, self.moment + _step(speed))
         self.prints = deque(trade for trade in self.ahead if trade.time_ms > now_ms)
+        self.told = now_ms
+
+    def skip(self, now_ms: int, speed: float) -> None:
+        """Go to `now_ms` without what was traded on the way: the symbol was halted."""
+        if now_ms // LOOK_MS * LOOK_MS != self.moment:
+            self._look(now_ms // LOOK_MS * LOOK_MS, 0)
+            if len(self.market):
+                self.watch(now_ms, speed)
+        self.told = now_ms
 
     def learn_last(self, now_ms: int) -> None:
         """Tell matching the last price of a market that nobody followed."""
@@ -79,7 +94,7 @@ class Floor:
         self.moment = moment
         self.averages.clear()
         self.market.show(book(self.listing, moment))
-        self.ahead = trades(self.listing, moment, moment + ahead_ms) if ahead_ms else None
+        self.ahead = trades(self.listing, max(moment, self.told), moment + ahead_ms) if ahead_ms else None
         self.prints = deque(self.ahead or ())
 
 

@@ -207,6 +207,51 @@ def test_one_owner_s_orders_do_not_meet():
     assert [("1000", "0"), ("1", "0")] == [world.money("USDT"), world.money("AAA")]
 
 
+def test_a_clock_that_is_set_forward_loses_no_trade():
+    """An hour at once, with trades of 0.01 a second through the price of an order of 40: 36 of it are filled."""
+    prints = [(at * 1000, "98", "0.01", "sell") for at in range(1, 3601)]
+    world = World(prints, USDT="10000")
+    world.place("BUY", "LIMIT", "40", "99", newClientOrderId="a")
+    for world.now in (150, 3_000_050, 3_000_051, 3_600_000):
+        found = world.look("a")["executedQty"]
+    assert "36.00000000" == found
+
+
+def test_what_is_traded_while_a_symbol_is_halted_fills_nobody():
+    """Of five trades, the one before and the one after."""
+    world = World([(at * 1000, "98", "0.1", "sell") for at in range(1, 6)], USDT="1000")
+    world.place("BUY", "LIMIT", "1", "99", newClientOrderId="a")
+    for world.now, status in ((1_500, "TRADING"), (1_600, "HALT"), (4_900, "HALT"), (5_050, "TRADING")):
+        world.exchange.statuses["AAAUSDT"] = status
+        world.desk.advance_all()
+    assert "0.20000000" == world.look("a")["executedQty"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nonsense_is_refused_in_the_exchange_s_words(seed):
+    """Whatever is sent: an answer or an error of the dialect, and never money that is not there."""
+    chance = random.Random(seed)
+    values = ["", "0", "-1", "1", "2", "99.5", "1e9", "NaN", "9" * 30, "0.000000001", "\x00", "\u00e9", "BUY", "SELL", "LIMIT"]
+    values += ["MARKET", "STOP_LOSS", "LIMIT_MAKER", "GTC", "IOC", "FOK", "AAAUSDT", "None", "a" * 99, "true", "ALLOW_FAILURE"]
+    names = ["symbol", "side", "type", "timeInForce", "quantity", "price", "stopPrice", "quoteOrderQty", "newClientOrderId"]
+    names += ["orderId", "origClientOrderId", "limit", "startTime", "endTime", "fromId", "cancelReplaceMode", "icebergQty"]
+    good = {"symbol": "AAAUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "99"}
+    world = World(USDT="1000", AAA="5")
+    refused = 0
+    for _ in range(1500):
+        params = {**good, **{chance.choice(names): chance.choice(values) for _ in range(chance.randint(0, 4))}}
+        for name in chance.sample(list(params), chance.randint(0, 2)):
+            del params[name]
+        call = chance.choice(list(world.calls.endpoints.values())).call
+        try:
+            call(world.account, params)
+        except DialectError as exc:
+            refused += 1
+            assert exc.code < -1000, f"seed {seed}: {params}"
+        assert all(item.free >= 0 <= item.locked for item in world.account.balances.values()), f"seed {seed}: {params}"
+    assert 0 < refused < 1500
+
+
 def test_when_somebody_looks_changes_nothing():
     """However often the market is moved along, the fills are the same."""
     prints = [(at, str(97 + at % 7), "0.7", "sell" if at % 2 else "buy") for at in range(333, 20_000, 333)]

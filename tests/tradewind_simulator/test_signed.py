@@ -263,3 +263,32 @@ def test_a_bad_file_of_rules_is_refused(tmp_path):
 def _code(found):
     status, body = found
     return status, body["code"]
+
+
+def test_a_limit_order_is_filled_in_parts_and_the_rest_cancelled(tmp_path):
+    """Each minute trades 1 at its low of 99: two minutes fill 2 of 3; the clock is moved by hand, as it stands still."""
+    first = 1_750_000_000_000 // 60_000 * 60_000
+    rows = "".join(f"{first + minute * 60_000},100,101,99,100,4\n" for minute in range(40))
+    start = ("--start-ms", str(first), "--speed", "0.001")
+    server = Server(tmp_path, *start, "--accounts", json.dumps({"bot": account(USDT="1000")}))
+    try:
+        server.put("candles?symbol=AAA/USDT", f"ts,open,high,low,close,volume\n{rows}".encode())
+        client, cid = SignedClient(server.rest), {"symbol": "AAAUSDT", "origClientOrderId": "part"}
+        assert "NEW" == client.order(symbol="AAAUSDT", quantity="3", price="99.5", newClientOrderId="part")[1]["status"]
+        seen = []
+        for minute in (1, 2):
+            server.ask_control("PUT", "clock", {"startMs": first + minute * 60_000})
+            found = client.json("GET", "/api/v3/order", **cid)[1]
+            seen.append((found["status"], found["executedQty"], found["cummulativeQuoteQty"]))
+        assert [("PARTIALLY_FILLED", f"{n}.00000000", f"{n * 99.5:.8f}") for n in (1, 2)] == seen
+        trades = client.json("GET", "/api/v3/myTrades", symbol="AAAUSDT")[1]
+        assert [("0.00100000", "AAA", True)] * 2 == [
+            (row["commission"], row["commissionAsset"], row["isMaker"]) for row in trades
+        ]
+        cancelled = client.json("DELETE", "/api/v3/order", **cid)[1]
+        assert ("CANCELED", "2.00000000") == (cancelled["status"], cancelled["executedQty"])
+        balances = {row["asset"]: (row["free"], row["locked"]) for row in client.json("GET", "/api/v3/account")[1]["balances"]}
+        assert ("801.00000000", "0.00000000") == balances["USDT"]  # 1000 - 2 * 99.5
+        assert ("1.99800000", "0.00000000") == balances["AAA"]
+    finally:
+        server.stop()

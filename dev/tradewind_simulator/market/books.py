@@ -56,7 +56,9 @@ def moment_before(listing: "Listing", trade_id: int) -> int:
 
 def _book(listing: "Listing", moment: int) -> Book:
     source, symbol = listing.source, listing.symbol
-    candles = source.candles(moment - 1000 * source.step_ms, moment + 1, moment)
+    candles = source.candles(moment - source.step_ms, moment + 1, moment)
+    if not len(candles):  # a gap
+        candles = source.candles(moment - 1000 * source.step_ms, moment + 1, moment)
     if not len(candles):
         return EMPTY
     tick, step = Decimal(symbol.tick), Decimal(symbol.step)
