@@ -35,6 +35,7 @@ class Portal:
         self.epoch = 0
         self.kill: list[str] = []
         self.fault: Callable[[str], str] = lambda _: ""
+        self.blocks: list[bytes] = []
         self.reports: list[dict[str, Any]] = []
         self.candles: Callable[[dict[str, str]], web.Response] = lambda _: web.Response(status=404)
         self.port = free_port()
@@ -58,6 +59,8 @@ class Portal:
         for path in ("start", "events", "lease", "progress", "results"):
             app.router.add_post(f"/runner/v1/{path}", self._handler(path))
         app.router.add_get("/runner/v1/candles", self._candles)
+        app.router.add_get("/runner/v1/shards/{shard}", self._blocks)
+        app.router.add_post("/runner/v1/shards/{shard}", self._keep)
         runner = web.AppRunner(app)
         self._loop.run_until_complete(runner.setup())
         self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", self.port).start())
@@ -82,6 +85,13 @@ class Portal:
 
     async def _candles(self, request: web.Request) -> web.Response:
         return self.candles(dict(request.query))
+
+    async def _blocks(self, _: web.Request) -> web.Response:
+        return web.Response(body=b"".join(self.blocks))
+
+    async def _keep(self, request: web.Request) -> web.Response:
+        self.blocks.append(await request.read())
+        return web.Response(status=204)
 
     def _start(self, _: dict[str, Any]) -> web.Response:
         self.epoch += 1

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from tradewind_api.document.errors import InvalidDocumentError
@@ -24,23 +25,18 @@ from tradewind_api.runner import (
 )
 from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
-from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.honesty.verdict import judge
-from tradewind_engine.optimise.objectives import parse_constraint
-from tradewind_engine.optimise.search import Aim, State
-from tradewind_engine.optimise.space import make_space
-from tradewind_engine.optimise.study import NothingFoundError, Tell, run_study, silent
-from tradewind_engine.optimise.sweep import SweepSettings
-from tradewind_engine.optimise.walk_forward import Kind
+from tradewind_engine.optimise.search import State
+from tradewind_engine.optimise.study import NothingFoundError
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.last_words import write_last_words
-from tradewind_runner.portal import DataMissingError, PortalClient, PortalError, PortalUnavailableError
+from tradewind_runner.optimisation import costs_of, optimise, patiently
+from tradewind_runner.portal import DataMissingError, PortalClient, PortalError
 from tradewind_runner.settings import RunnerSettings
 
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
-TRIES = 20
 FIGURES = (
     "totalReturn", "maxDrawdown", "sharpe", "sortino", "trades", "winRate", "profitFactor", "timeInMarket", "equityFinal",
     "trust",
@@ -71,7 +67,7 @@ async def fetch(portal: PortalClient, config: BacktestConfig) -> dict[str, Candl
             "to": config.dataset.to_ms,
         }
         try:
-            found[symbol] = await _patiently(portal, query)
+            found[symbol] = await patiently(partial(portal.candles, query))
         except DataMissingError as exc:
             missing += exc.missing()
             message = str(exc)
@@ -84,8 +80,8 @@ async def fetch(portal: PortalClient, config: BacktestConfig) -> dict[str, Candl
 class Teller:
     """Hands the state of a search from its thread to the portal, once a second at most."""
 
-    def __init__(self, portal: PortalClient) -> None:
-        self._portal, self._loop, self._told = portal, asyncio.get_running_loop(), 0.0
+    def __init__(self, portal: PortalClient, shard: int) -> None:
+        self._portal, self._shard, self._loop, self._told = portal, shard, asyncio.get_running_loop(), 0.0
 
     def __call__(self, part: str, state: State) -> None:
         """Tell, unless it was told just now."""
@@ -94,30 +90,16 @@ class Teller:
         self._told = time.monotonic()
         best = f", best {state.best_value:.4g} at {state.best}" if state.best else ""
         message = f"{part}: {state.done} of {state.planned} points{best}"[:200]
-        progress = Progress(done=state.done, total=state.planned, message=message)
+        progress = Progress(done=state.done, total=state.planned, message=message, shard=self._shard)
         asyncio.run_coroutine_threadsafe(_tell(self._portal, progress), self._loop)
 
 
-def run(config: BacktestConfig, candles: dict[str, Candles], threads: int = 0, tell: Tell = silent) -> dict[str, Any]:
-    """Return the report of a configured run or optimisation, with the verdict on it."""
-    prepare()
-    document, costs = parse_document(config.strategy), _costs(config)
+def run(config: BacktestConfig, candles: dict[str, Candles]) -> dict[str, Any]:
+    """Return the report of a configured run, with the verdict on it."""
+    document, costs = parse_document(config.strategy), costs_of(config)
     timeframe, capital, exchange = config.dataset.timeframe, float(config.capital.amount), config.dataset.exchange
-    asked = config.optimization
-    if asked is None:
-        report = run_backtest(document, candles, timeframe=timeframe, exchange=exchange, capital=capital, costs=costs)
-        return report.to_json() | judge(report).to_json()
-    space = make_space(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in asked.parameters})
-    aim = Aim(asked.objective, tuple(map(parse_constraint, asked.constraints)), asked.budget, asked.trials, config.seed)
-    kind: Kind = "anchored" if asked.kind == "Anchored" else "rolling"
-    settings = SweepSettings(timeframe, capital, costs, threads)
-    return run_study(
-        document, space, candles, settings, aim, exchange=exchange, folds=asked.folds, kind=kind, tell=tell
-    ).to_json()
-
-
-def _costs(config: BacktestConfig) -> Costs:
-    return Costs(config.costs.taker_bps, config.costs.slippage_bps, config.costs.maker_bps)
+    report = run_backtest(document, candles, timeframe=timeframe, exchange=exchange, capital=capital, costs=costs)
+    return report.to_json() | judge(report).to_json()
 
 
 async def work(settings: RunnerSettings) -> TerminationMessage:
@@ -126,18 +108,19 @@ async def work(settings: RunnerSettings) -> TerminationMessage:
     parse_document(config.strategy)
     async with PortalClient(settings.portal_url, settings.token_file) as portal:
         candles = await fetch(portal, config)
-        teller = Teller(portal)
-        body = await asyncio.to_thread(run, config, candles, settings.cpus, teller)
-        stored = None
-        for attempt in range(TRIES):
-            try:
-                stored = await portal.result(ResultUpload(report_digest=body["reportDigest"], report=body))
-                break
-            except PortalUnavailableError as exc:
-                log.warning("the report waits: %s", exc)
-                await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
-        if stored is None:
-            raise PortalUnavailableError("the portal did not take the report")
+        prepare()
+        if config.optimization is None:
+            body = await asyncio.to_thread(run, config, candles)
+        else:
+            shards = config.optimization.shards
+            teller = Teller(portal, settings.shard)
+            found = await optimise(portal, config, candles, shard=settings.shard, threads=settings.cpus, tell=teller)
+            if found is None:
+                message = f"shard {settings.shard + 1} of {shards} is done; the last one puts all together"
+                return TerminationMessage(code="Succeeded", message=message)
+            body = found
+        upload = ResultUpload(report_digest=body["reportDigest"], report=body)
+        stored = await patiently(lambda: portal.result(upload))
     summary = {name: _text(body.get(name)) for name in FIGURES}
     reasons = trust_words(body.get("trustReasons", []))
     return TerminationMessage(code="Succeeded", receipt=True, result=stored, summary=summary, trust_reasons=reasons)
@@ -147,16 +130,6 @@ def trust_words(reasons: list[dict[str, Any]]) -> list[TrustWords]:
     """Return the gravest reasons of a verdict, as many as a status holds, in the order low, doubtful."""
     gravest = sorted(reasons, key=lambda reason: str(reason["level"]) != "low")
     return [TrustWords(code=one["code"], level=one["level"], message=one["message"][:300]) for one in gravest[:MOST_REASONS]]
-
-
-async def _patiently(portal: PortalClient, query: dict[str, str | int]) -> Candles:
-    for attempt in range(TRIES):
-        try:
-            return await portal.candles(query)
-        except PortalUnavailableError as exc:
-            log.warning("candles wait: %s", exc)
-            await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
-    return await portal.candles(query)
 
 
 async def _tell(portal: PortalClient, progress: Progress) -> None:

@@ -19,6 +19,7 @@ from tradewind_api.runner import (
     Progress,
     ResultAnswer,
     ResultUpload,
+    ShardList,
     StartAnswer,
     StartRequest,
 )
@@ -104,6 +105,19 @@ class PortalClient:
         """Hand in the report of a backtest."""
         return await self._post("results", upload, ResultAnswer)
 
+    async def keep_block(self, shard: int, fingerprint: str, block: bytes, *, done: bool) -> None:
+        """Keep scored points of an optimisation's shard, and say whether it is done."""
+        query = urlencode({"fingerprint": fingerprint, "done": str(done).lower()})
+        await self._request("POST", f"shards/{shard}?{query}", block, long=True)
+
+    async def blocks(self, shard: int, fingerprint: str) -> bytes:
+        """Return the points that a shard has scored over what `fingerprint` names."""
+        return await self._request("GET", f"shards/{shard}?{urlencode({'fingerprint': fingerprint})}", None, long=True)
+
+    async def shards(self) -> ShardList:
+        """Return which shards of this optimisation have stored anything."""
+        return _read("shards", await self._request("GET", "shards", None), ShardList)
+
     async def candles(self, query: dict[str, str | int]) -> Candles:
         """Return candles. Raises DataMissingError where the platform does not have all of them."""
         content = await self._request("GET", f"candles?{urlencode(query)}", None, long=True)
@@ -115,10 +129,7 @@ class PortalClient:
 
     async def _post(self, path: str, body: Contract, answer: type[Answer]) -> Answer:
         content = await self._request("POST", path, body.model_dump_json(by_alias=True).encode(), long=path == "results")
-        try:
-            return answer.model_validate_json(content)
-        except ValidationError as exc:
-            raise PortalUnavailableError(f"{path}: the portal's answer is not understood: {exc.error_count()} faults") from exc
+        return _read(path, content, answer)
 
     async def _request(self, method: str, path: str, data: bytes | None, *, long: bool = False) -> bytes:
         if self._session is None:
@@ -134,6 +145,13 @@ class PortalClient:
         if response.status < 300:
             return content
         raise _refusal(response.status, content)
+
+
+def _read(path: str, content: bytes, answer: type[Answer]) -> Answer:
+    try:
+        return answer.model_validate_json(content)
+    except ValidationError as exc:
+        raise PortalUnavailableError(f"{path}: the portal's answer is not understood: {exc.error_count()} faults") from exc
 
 
 def _refusal(status: int, content: bytes) -> PortalError:

@@ -18,5 +18,6 @@ class RunnerSettings(BaseSettings):
     token_file: Path = Field(default=Path("/var/run/secrets/tradewind/token"), description="Proof of the pod's identity.")
     state_dir: Path = Field(default=Path("/var/lib/tradewind"), description="Outbox; may be lost with the pod.")
     cpus: int = Field(default=0, ge=0, description="Threads of an optimisation; 0 means one for each processor.")
+    shard: int = Field(default=0, ge=0, description="Which shard of an optimisation this pod works on.")
     metrics_port: int = Field(default=9090, description="Port of metrics and probes.")
     termination_log: Path = Field(default=Path("/dev/termination-log"), description="Where the last words go.")

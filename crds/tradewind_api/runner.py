@@ -16,6 +16,7 @@ RUNNER_AUDIENCE = "tradewind-portal"
 EXIT_OK, EXIT_BAD_STRATEGY, EXIT_DATA_MISSING, EXIT_FENCED = 0, 64, 65, 66
 LEASE_SECONDS = 900
 EVENTS_PER_BATCH = 500
+MAX_SHARDS = 64
 CANDLES_MEDIA_TYPE = "application/vnd.tradewind.candles"
 CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
@@ -123,7 +124,7 @@ class TunedRange(Contract):
 
 
 class Optimization(Contract):
-    """A search for good parameters; `folds` 0 means no walk-forward."""
+    """A search for good parameters; `folds` 0 means no walk-forward, `shards` says how many pods share the points."""
 
     parameters: list[TunedRange]
     objective: str = "sharpe"
@@ -132,6 +133,7 @@ class Optimization(Contract):
     trials: int = 60
     folds: int = 0
     kind: Literal["Rolling", "Anchored"] = "Rolling"
+    shards: int = Field(default=1, ge=1, le=MAX_SHARDS)
 
 
 class BacktestConfig(Contract):
@@ -231,6 +233,21 @@ class Progress(Contract):
     done: int = Field(ge=0)
     total: int = Field(ge=0)
     message: str = Field(default="", max_length=200)
+    shard: int = Field(default=0, ge=0, lt=MAX_SHARDS)
+
+
+class ShardState(Contract):
+    """What a shard of an optimisation has stored; `done` when it has scored all of its points."""
+
+    shard: int = Field(ge=0, lt=MAX_SHARDS)
+    bytes: int = Field(ge=0)
+    done: bool
+
+
+class ShardList(Contract):
+    """The shards of an optimisation that have stored anything, by number."""
+
+    items: list[ShardState]
 
 
 class ResultUpload(Contract):

@@ -32,6 +32,7 @@ from tradewind_portal.kill.service import KillSwitches
 from tradewind_portal.leases.service import Leases
 from tradewind_portal.ledger.identity import Identities
 from tradewind_portal.ledger.service import Ledgers
+from tradewind_portal.optimisations.service import Optimisations
 from tradewind_portal.ratelimits import RateLimits
 from tradewind_portal.results.service import Results
 from tradewind_portal.services import Services
@@ -75,6 +76,7 @@ def make_services(
         kill=kill,
         leases=Leases(store, cluster, keys, kill),
         results=results,
+        optimisations=Optimisations(store),
         rate_limits=RateLimits(),
         replays=Replays(store),
     )

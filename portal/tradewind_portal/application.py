@@ -13,6 +13,7 @@ from tradewind_portal.health import routes as health
 from tradewind_portal.keys import routes as keys
 from tradewind_portal.kill import routes as kill
 from tradewind_portal.ledger import routes as ledger
+from tradewind_portal.optimisations import routes as optimisations
 from tradewind_portal.services import Services
 from tradewind_portal.strategies import routes as strategies
 from tradewind_portal.tenants import routes as tenants
@@ -37,6 +38,7 @@ def internal_app(services: Services | None) -> FastAPI:
     """Return the application for pods."""
     app = _app("Tradewind runner side", "For the pods of bots and backtests.", services, openapi_url=None)
     app.include_router(ledger.router, responses=PROBLEM)
+    app.include_router(optimisations.router, responses=PROBLEM)
     app.include_router(health.router)
     return app
 

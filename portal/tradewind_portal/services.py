@@ -14,6 +14,7 @@ from tradewind_portal.kill.service import KillSwitches
 from tradewind_portal.leases.service import Leases
 from tradewind_portal.ledger.identity import Identities
 from tradewind_portal.ledger.service import Ledgers
+from tradewind_portal.optimisations.service import Optimisations
 from tradewind_portal.ratelimits import RateLimits
 from tradewind_portal.results.service import Results
 from tradewind_portal.settings import Settings
@@ -46,6 +47,7 @@ class Services:
     kill: KillSwitches
     leases: Leases
     results: Results
+    optimisations: Optimisations
     rate_limits: RateLimits
     replays: Replays
 

@@ -64,6 +64,7 @@ def test_what_cannot_be_searched_is_named(candles, arguments, code, message):
 ASKED = ("--timeframe", "15m", "--tune", "fast.period=5:24:1", "--tune", "slow.period=50:79:1", "-o", "json", "--threads", 1)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(candles, tmp_path):
     """Killed at whatever it does, and run again: the report of an undisturbed run, byte for byte, and nothing scored twice."""
     file = tmp_path / "search.tw"

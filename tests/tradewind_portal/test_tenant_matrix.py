@@ -281,11 +281,11 @@ def body_for(name: str, asker: str, bot_spec: dict[str, object], backtest_spec: 
 async def test_people_get_nowhere_on_the_port_of_pods(portal: Running, askers: dict[str, dict[str, str]]):
     """No cookie and no token of a person opens the runner side."""
     paths = {path: methods for path, methods in internal_app(None).openapi()["paths"].items() if path.startswith("/runner/")}
-    assert 6 == len(paths)
+    assert 8 == len(paths)
     for path, methods in paths.items():
         for method in methods:
             for asker in ("anonymous", "owner", "admin"):
-                answer = await portal.internal.request(method.upper(), path, headers=askers[asker], json={})
+                answer = await portal.internal.request(method.upper(), path.format(shard=0), headers=askers[asker], json={})
                 assert 401 == answer.status_code, (path, asker, answer.text)
 
 

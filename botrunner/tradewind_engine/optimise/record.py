@@ -9,6 +9,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def fingerprint(
         strategy_digest(document),
         {address: list(values) for address, values in space.axes.items()},
         [data_digest(exchange, name, settings.timeframe, history.column_bytes()) for name, history in candles.items()],
-        [settings.timeframe, settings.capital, settings.costs.fee_bps, settings.costs.slippage_bps],
+        [settings.timeframe, settings.capital, *astuple(settings.costs)],
         [folds, kind] if folds else [],
         np.__version__,
     ]

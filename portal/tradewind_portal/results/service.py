@@ -20,18 +20,23 @@ class Results:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, dict[int, Progress]] = {}
 
     def progress(self, backtest_uid: str, progress: Progress) -> None:
-        """Remember how far a backtest is."""
-        self._progress.pop(backtest_uid, None)
-        self._progress[backtest_uid] = progress
+        """Remember how far a backtest is; each of its shards tells of itself."""
+        shards = self._progress.pop(backtest_uid, {})
+        shards.pop(progress.shard, None)
+        self._progress[backtest_uid] = {**shards, progress.shard: progress}
         while len(self._progress) > MAX_PROGRESS:
             del self._progress[next(iter(self._progress))]
 
     def progress_of(self, backtest_uid: str) -> Progress | None:
-        """Return how far a backtest was when last heard of."""
-        return self._progress.get(backtest_uid)
+        """Return how far a backtest was when last heard of, its shards together, in the words of the last that told."""
+        shards = list(self._progress.get(backtest_uid, {}).values())
+        if not shards:
+            return None
+        done, total = sum(shard.done for shard in shards), sum(shard.total for shard in shards)
+        return shards[-1].model_copy(update={"done": done, "total": total})
 
     async def store(self, backtest_uid: str, tenant_uid: str, name: str, upload: ResultUpload) -> ResultAnswer:
         """Return where the report is kept, durable already. Raises Problem 409 if another one is kept."""

@@ -41,6 +41,7 @@ def whole(request):
     return request.param, study(request.param)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_again_and_again_ends_with_the_same_report(whole):
     """After each cut it scores at least one block more, and what had been written is never scored again."""
     space, wanted = whole
