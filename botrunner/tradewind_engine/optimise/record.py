@@ -91,7 +91,7 @@ def fingerprint(
         strategy_digest(document),
         {address: list(values) for address, values in space.axes.items()},
         [data_digest(exchange, name, settings.timeframe, history.column_bytes()) for name, history in candles.items()],
-        [settings.timeframe, settings.capital, *astuple(settings.costs)],
+        [settings.timeframe, float(settings.capital), *astuple(settings.costs)],
         [folds, kind] if folds else [],
         np.__version__,
     ]
