@@ -80,13 +80,12 @@ async def run(settings: SimulatorSettings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     desk, faults, runners = Desk(exchange), FaultPlane(exchange), []
     gateway, calls, shaper = Gateway(exchange, desk, faults, Journal()), Calls(desk), Shaper(faults)
-    hub, sessions = Hub(shaper), Sessions(shaper)
+    hub, sessions = Hub(shaper), Sessions(shaper, exchange.events)
     pump = Pump(exchange, hub)
     spot = Rest(gateway).application(RestMarket(exchange, pump).handlers())
     add_account(spot, gateway, calls)
     StreamServer(exchange, hub).add_to(spot)
     WsApi(gateway, calls, hub, sessions).add_to(spot)
-    exchange.events.subscribe(sessions.tell)
     own = control.application(exchange, settings.state_dir)
     add_trading(own, gateway, calls)
     for app, port in ((spot, settings.port), (own, settings.control_port)):

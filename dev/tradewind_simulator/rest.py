@@ -14,6 +14,7 @@ from tradewind_simulator.errors import DialectError, missing
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.gateway import Gateway
 from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
+from tradewind_simulator.market.books import latest
 
 
 class Rest:
@@ -72,8 +73,7 @@ class Rest:
     async def price(self, request: web.Request) -> web.Response:
         """Answer the price of a symbol now."""
         listing, now = self._listing(request.query.get("symbol")), self._exchange.clock.now_ms()
-        step = listing.source.step_ms
-        candles = listing.source.candles(now - 1000 * step, now + 1, now)
+        candles = latest(listing.source, now)
         price = float(candles.close[-1]) if len(candles) else 0.0
         return answer({"symbol": listing.symbol.id, "price": f"{price:.8f}"})
 

@@ -127,8 +127,7 @@ class RestMarket:
 
 
 def _last_price(listing: Listing, now_ms: int) -> float:
-    step = listing.source.step_ms
-    candles = listing.source.candles(now_ms - 1000 * step, now_ms + 1, now_ms)
+    candles = books.latest(listing.source, now_ms)
     return float(candles.close[-1]) if len(candles) else 0.0
 
 

@@ -121,16 +121,38 @@ async def test_refusals_are_the_exchange_s(api, method, params, expected):
     assert 200 == (await api.ask("ping"))["status"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"method": 1}', '{"method": "ping", "params": []}', "null"])
-async def test_what_is_no_request_is_told_so(server, text):
-    """With no id, as none can be read."""
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("{", None),
+        ("[]", None),
+        ("null", None),
+        ('{"id": 7, "method": 1}', 7),
+        ('{"id": "a", "method": "ping", "params": [1]}', "a"),
+        ('{"id": 7, "method": "ping", "params": {"symbol": {}}}', 7),
+        ('{"id": {}, "method": "ping"}', None),
+        ('{"id": "%s", "method": "ping"}' % ("x" * 37), None),
+    ],
+)
+async def test_what_is_no_request_is_told_so(server, text, number):
+    """With its id where that can be read."""
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"ws://127.0.0.1:{server.rest}/ws-api/v3") as socket,
     ):
         await socket.send_str(text)
         found = await socket.receive_json()
-        assert (None, 400) == (found["id"], found["status"])
+        assert (number, 400) == (found["id"], found["status"])
+
+
+async def test_events_are_made_for_those_who_listen_only(api):
+    """A second subscription to the same account is refused; after the end of the first nothing more comes."""
+    await api.ask("userDataStream.subscribe.signature", signed())
+    again = await api.ask("userDataStream.subscribe.signature", signed())
+    assert -2035 == again["error"]["code"]
+    await api.ask("userDataStream.unsubscribe")
+    assert 200 == (await api.ask("order.place", signed(**BUY)))["status"]
+    assert [] == api.events
 
 
 async def test_ccxt_pro_watches_orders_and_balance(server):

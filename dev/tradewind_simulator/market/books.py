@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tradewind_engine.candles import Candles
 from tradewind_engine.trading.book import Book, Level, Print
+from tradewind_simulator.market.source import CandleSource
 
 if TYPE_CHECKING:
     from tradewind_simulator.exchange import Listing
@@ -43,6 +44,8 @@ def trades(listing: "Listing", from_ms: int, to_ms: int) -> list[Print]:
     if listing.prints is not None:
         return listing.prints.trades(from_ms, to_ms)
     source = listing.source
+    if not _may_print(from_ms, to_ms, source):
+        return []
     candles = source.candles(from_ms - source.step_ms, to_ms + 1, to_ms + source.step_ms)
     return [trade for trade in _prints(candles, source.step_ms, listing) if from_ms < trade.time_ms <= to_ms]
 
@@ -54,11 +57,27 @@ def moment_before(listing: "Listing", trade_id: int) -> int:
     return max(listing.source.first_ms(), trade_id // 4 * listing.source.step_ms) - 1
 
 
+def latest(source: CandleSource, now_ms: int) -> Candles:
+    """Return a few candles up to the one in progress, none if the last 1,000 are missing."""
+    for count in (1, 1000):
+        candles = source.candles(now_ms - count * source.step_ms, now_ms + 1, now_ms)
+        if len(candles):
+            break
+    return candles
+
+
+def _may_print(from_ms: int, to_ms: int, source: CandleSource) -> bool:
+    """Return whether a candle, if there is one, prints after `from_ms` and until `to_ms`; asked at every order."""
+    step = source.step_ms
+    if to_ms - from_ms >= step:
+        return True
+    last = to_ms - (to_ms - source.first_ms()) % step
+    return any(from_ms < open_ms + part * (step - 1) // 3 <= to_ms for open_ms in (last - step, last) for part in range(4))
+
+
 def _book(listing: "Listing", moment: int) -> Book:
     source, symbol = listing.source, listing.symbol
-    candles = source.candles(moment - source.step_ms, moment + 1, moment)
-    if not len(candles):  # a gap
-        candles = source.candles(moment - 1000 * source.step_ms, moment + 1, moment)
+    candles = latest(source, moment)
     if not len(candles):
         return EMPTY
     tick, step = Decimal(symbol.tick), Decimal(symbol.step)

@@ -25,32 +25,39 @@ class Asked:
     tell_limits: bool
 
 
+class BadRequestError(DialectError):
+    """What is no request; `number` is its id where that can be read."""
+
+    def __init__(self, code: int, message: str, number: int | str | None = None) -> None:
+        super().__init__(code, message)
+        self.number = number
+
+
 def read_request(text: str | bytes) -> Asked:
-    """Return a request. Raises DialectError."""
+    """Return a request. Raises BadRequestError."""
     try:
         found = orjson.loads(text)
     except ValueError:
-        raise DialectError(-1135, "Invalid JSON Request") from None
+        found = None
     if not isinstance(found, dict):
-        raise DialectError(-1135, "Invalid JSON Request")
-    method, params = found.get("method"), found.get("params", {})
+        raise BadRequestError(-1135, "Invalid JSON Request")
+    number = request_number(found)
+    method, params = found.get("method"), found.get("params") or {}
     if not isinstance(method, str) or not method:
-        raise DialectError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.")
-    if params is None:
-        params = {}
+        raise BadRequestError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.", number)
     if not isinstance(params, dict):
-        raise DialectError(-1135, "Invalid JSON Request: 'params' must be an object.")
-    tell = params.get("returnRateLimits", True)
-    return Asked(request_number(found), method, {name: _text(name, value) for name, value in params.items()}, tell is not False)
+        raise BadRequestError(-1135, "Invalid JSON Request: 'params' must be an object.", number)
+    texts = {name: value if type(value) is str else _text(name, value, number) for name, value in params.items()}
+    return Asked(number, method, texts, params.get("returnRateLimits", True) is not False)
 
 
-def request_number(found: Any) -> int | str | None:
-    """Return the id of a request, None where it has none. Raises DialectError for what is no id."""
-    number = found.get("id") if isinstance(found, dict) else None
+def request_number(found: dict[str, Any]) -> int | str | None:
+    """Return the id of a request, None where it has none. Raises BadRequestError for what is no id."""
+    number = found.get("id")
     whole = isinstance(number, int) and not isinstance(number, bool)
     if number is None or whole or (isinstance(number, str) and ID.match(number)):
         return number
-    raise DialectError(-1100, f"Illegal characters found in parameter 'id'; legal range is '{ID.pattern}'.")
+    raise BadRequestError(-1100, f"Illegal characters found in parameter 'id'; legal range is '{ID.pattern}'.")
 
 
 def signed_payload(params: Mapping[str, str]) -> str:
@@ -70,7 +77,7 @@ def failure(number: int | str | None, exc: DialectError, limits: list[dict[str, 
     return orjson.dumps(found if limits is None else {**found, "rateLimits": limits})
 
 
-def _text(name: str, value: object) -> str:
+def _text(name: str, value: object, number: int | str | None) -> str:
     match value:
         case str():
             return value
@@ -81,4 +88,4 @@ def _text(name: str, value: object) -> str:
         case list():
             return orjson.dumps(value).decode()
         case _:
-            raise DialectError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+            raise BadRequestError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.", number)

@@ -24,7 +24,7 @@ from tradewind_simulator.rest import exchange_info
 from tradewind_simulator.signing import check_signature, check_time
 from tradewind_simulator.streams.connection import PONG, Connection, frame
 from tradewind_simulator.streams.hub import Hub
-from tradewind_simulator.wsapi.envelope import Asked, answer, failure, read_request, signed_payload
+from tradewind_simulator.wsapi.envelope import Asked, BadRequestError, answer, failure, read_request, signed_payload
 from tradewind_simulator.wsapi.methods import signed_calls
 from tradewind_simulator.wsapi.session import Session, Sessions
 
@@ -106,8 +106,8 @@ class WsApi:
         """Carry out a request and return what the client is answered."""
         try:
             asked = read_request(text)
-        except DialectError as exc:
-            return failure(None, exc, [])
+        except BadRequestError as exc:
+            return failure(exc.number, exc, [])
         return self._execute(session, asked, self._begin(session, asked, address))
 
     def _begin(self, session: Session, asked: Asked, address: str) -> Entry:
@@ -220,8 +220,8 @@ class WsApi:
         """Carry out a request with the faults before and after it."""
         try:
             asked = read_request(text)
-        except DialectError as exc:
-            self._say(session, failure(None, exc, []))
+        except BadRequestError as exc:
+            self._say(session, failure(exc.number, exc, []))
             return
         entry = self._begin(session, asked, address)
         before = self._gateway.hits("before", entry)

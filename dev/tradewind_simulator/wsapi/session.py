@@ -5,6 +5,7 @@ and written when the loop comes round: before the order's own answer on the same
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 
 from tradewind_simulator.accounts import ApiKey
 from tradewind_simulator.errors import DialectError
-from tradewind_simulator.events import OrderEvent
+from tradewind_simulator.events import Events, OrderEvent
 from tradewind_simulator.streams.connection import Connection, frame
 from tradewind_simulator.streams.shaping import Shaper, strike
 
@@ -31,8 +32,9 @@ class Session:
 class Sessions:
     """All sockets of the WebSocket API."""
 
-    def __init__(self, shaper: Shaper) -> None:
-        self._shaper = shaper
+    def __init__(self, shaper: Shaper, events: Events) -> None:
+        self._shaper, self._events = shaper, events
+        self._stop: Callable[[], None] | None = None
         self.open: dict[Session, None] = {}
         self.dropped = 0
         self._by_key: dict[str, dict[Session, int]] = {}
@@ -40,13 +42,15 @@ class Sessions:
 
     def subscribe(self, session: Session, key: str) -> int:
         """Let a socket have the events of a key's account; return the number of the subscription. Raises DialectError."""
-        listeners = self._by_key.setdefault(key, {})
-        if session in listeners:
+        if key in session.subscriptions.values():
             raise DialectError(-2035, "Subscription already active.")
+        listeners = self._by_key.setdefault(key, {})
         number = session.next_subscription
         session.next_subscription += 1
         session.subscriptions[number] = key
         listeners[session] = number
+        if self._stop is None:  # events that nobody hears are not made
+            self._stop = self._events.subscribe(self._tell)
         return number
 
     def unsubscribe(self, session: Session, number: int | None) -> None:
@@ -54,8 +58,13 @@ class Sessions:
         if number is not None and number not in session.subscriptions:
             raise DialectError(-2036, "Subscription not active.")
         for each in tuple(session.subscriptions) if number is None else (number,):
-            listeners = self._by_key[session.subscriptions.pop(each)]
-            del listeners[session]
+            key = session.subscriptions.pop(each)
+            del self._by_key[key][session]
+            if not self._by_key[key]:
+                del self._by_key[key]
+        if not self._by_key and self._stop is not None:
+            self._stop()
+            self._stop = None
 
     def remove(self, session: Session) -> None:
         """Forget a socket that has ended."""
@@ -63,7 +72,7 @@ class Sessions:
         self.open.pop(session, None)
         self._written.pop(session.connection, None)
 
-    def tell(self, event: OrderEvent) -> None:
+    def _tell(self, event: OrderEvent) -> None:
         """Queue an event for all who are subscribed to the key's account, as the fault plane lets it."""
         key, payload = event.api_key, event.payload
         if key not in self._by_key:
