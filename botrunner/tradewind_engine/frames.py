@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tradewind_api.document.model import TIMEFRAME_MS, StrategyDocument
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
 from tradewind_engine.backtest.report import REASONS, Report
 from tradewind_engine.backtest.simulate import Costs
@@ -95,7 +95,7 @@ def _check(candles: Candles) -> tuple[int, int]:
     if len(candles) < 2:
         check_candles(candles)
         return 0, 0
-    fits, smallest, largest = kernel.survey(*candles.columns())
+    fits, smallest, largest = compiled.survey(*candles.columns())
     if not fits or smallest <= 0 or candles.ts[0] < SECONDS:
         check_candles(candles)  # looks for the row
     return smallest, largest

@@ -22,7 +22,7 @@ from documents import random_candles, random_document
 from markets import market
 from numba.core.dispatcher import Dispatcher
 from tradewind_api.document.resolve import TEMPLATES, template
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.ahead_of_time import prepare, warm
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import Candles, from_columns
@@ -32,15 +32,15 @@ from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import SweepSettings
 
-def compiled():
-    found = {name: value for name, value in vars(kernel).items() if isinstance(value, Dispatcher)}
+def kinds():
+    found = {name: value for part in (kernel, compiled) for name, value in vars(part).items() if isinstance(value, Dispatcher)}
     for name in ("weighted", "wilder", "strength", "variance"):
-        found[name] = getattr(kernel.COMPILED, name).__closure__[0].cell_contents
+        found[name] = getattr(compiled.COMPILED, name).__closure__[0].cell_contents
     return {name: len(dispatcher.signatures) for name, dispatcher in found.items()}
 
 prepare()
 warm()
-before = compiled()
+before = kinds()
 made = market(1, 1200)
 for candles in (made, made[100:], from_columns(made.column_bytes())):
     for name in TEMPLATES:
@@ -50,7 +50,7 @@ for seed in range(12):
     run_backtest(document, {"": random_candles(seed, 2500)}, timeframe="15m")
 space = make_space(template("sma-crossover"), {"fast.period": (2, 4, 1), "slow.period": (10, 20, 5)})
 run_study(template("sma-crossover"), space, {"": made}, SweepSettings("1h", threads=1), Aim(constraints=()), folds=2)
-assert compiled() == before, (before, compiled())
+assert kinds() == before, (before, kinds())
 print("nothing was compiled after warm")
 """
 

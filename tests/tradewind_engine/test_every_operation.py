@@ -10,7 +10,7 @@ from documents import random_candles, random_document, random_parameters
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of
 from tradewind_api.operations import OPERATIONS
-from tradewind_engine.backtest.kernel import COMPILED
+from tradewind_engine.backtest.compiled import COMPILED
 from tradewind_engine.operations import VECTOR
 from tradewind_engine.strategy.decide import decide
 from tradewind_engine.strategy.evaluate import evaluate

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.kernel import COLUMNS, Rules
 from tradewind_engine.backtest.report import REASONS
+from tradewind_engine.backtest.simulate import NO_TRADES
 
 
 def play(rows, enter, leave=(), *, measure=(), **rules):
@@ -149,8 +150,8 @@ def test_moments_of_a_curve():
     """100, 110, 99, 99, 108.9, 121: returns 10 %, -10 %, 0, 10 %, 11.11 %; down 10 %, and 4 candles from 110 to 121."""
     sums, squares = np.empty(5), np.empty(5)
     curve = np.array([100, 110, 99, 99, 108.9, 121.0])
-    found = kernel.moments(curve, sums, squares)
-    assert found == kernel.moments.py_func(curve, np.empty(5), np.empty(5))
+    found = kernel.moments(curve, sums, squares, NO_TRADES)
+    assert found == kernel.moments.py_func(curve, np.empty(5), np.empty(5), NO_TRADES)
     returns = np.array([0.1, -0.1, 0.0, 0.1, 1 / 9])
     np.testing.assert_allclose(sums, returns, atol=1e-12)
     np.testing.assert_allclose(squares, returns**2, atol=1e-12)
@@ -164,18 +165,37 @@ def test_a_long_curve_is_measured_as_numpy_measures_it():
     """Over several stretches of the processor's cache and a rest: mean, deviations and drawdown of 5,003 closes."""
     curve = 1000 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 5003)))
     returns, peak = curve[1:] / curve[:-1] - 1, np.maximum.accumulate(curve)
-    for found in (kernel.moments(curve, np.empty(16), np.empty(16)), kernel.moments.py_func(curve, np.empty(3), np.empty(3))):
+    for measure, blocks in ((kernel.moments, 16), (kernel.moments.py_func, 3)):
+        found = measure(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
         assert found.mean == pytest.approx(returns.mean())
         assert found.deviation == pytest.approx(returns.std(ddof=1))
         assert found.downside == pytest.approx(np.sqrt(np.mean(np.minimum(returns, 0) ** 2)))
         assert found.drawdown == (1 - curve / peak).max()
-    assert kernel.moments(curve[:1], np.empty(1), np.empty(1)) == (0, 0.0, 0.0, 0.0, 0.0, 0)
+    assert kernel.moments(curve[:1], np.empty(1), np.empty(1), NO_TRADES) == (0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def test_the_losses_of_a_fall_are_counted_to_the_end():
     """100, 90, 95: three candles long is no drawdown that ends; it lasts 2, and its depth is 10 %."""
-    found = kernel.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1))
+    found = kernel.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
     assert (2, pytest.approx(0.1)) == (found.longest, found.drawdown)
+
+
+@pytest.mark.parametrize("deciding", [0.002, 0.02, 0.3])
+def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
+    """Told where something was held or not: the same sums in each stretch of time, the same drawdown, to rounding."""
+    random = np.random.default_rng(5)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, 3000)))
+    entry, exit_ = random.random(3000) < deciding, random.random(3000) < deciding
+    equity, trades = np.empty(3000), np.empty((3000, COLUMNS))
+    for target in (0.0, 0.02):
+        rules = Rules(capital=1000.0, share=0.5, fee=0.001, stop=target, target=target)
+        totals = kernel.run(close, close, close, close, entry, exit_, np.empty(0), rules, equity, trades)
+        told, plain = (np.empty((2, 16)) for _ in range(2))
+        found = kernel.moments(equity, *told, trades[: totals.closed])
+        whole = kernel.moments(equity, *plain, NO_TRADES)
+        np.testing.assert_allclose(told, plain, rtol=1e-9, atol=1e-12)
+        assert (whole.drawdown, whole.longest) == (found.drawdown, found.longest)
+        assert (found.mean, found.deviation) == (pytest.approx(whole.mean, abs=1e-15), pytest.approx(whole.deviation))
 
 
 @pytest.mark.parametrize(
@@ -186,8 +206,8 @@ def test_a_row_that_is_no_candle_is_seen(column, value):
     """Each rule of `check_candles` for prices and volume, in one pass; and the distances of the times."""
     columns = [np.arange(5) * 60_000, *(np.full(5, 100.0) for _ in range(4)), np.ones(5)]
     columns[0][4] += 60_000
-    for look in (kernel.survey, kernel.survey.py_func):
+    for look in (compiled.survey, compiled.survey.py_func):
         assert (True, 60_000, 120_000) == look(*columns)
     columns[column][3] = value
-    for look in (kernel.survey, kernel.survey.py_func):
+    for look in (compiled.survey, compiled.survey.py_func):
         assert not look(*columns)[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tradewind_engine.backtest.kernel import COMPILED
+from tradewind_engine.backtest.compiled import COMPILED
 from tradewind_engine.operations import window_loops
 from tradewind_engine.operations.loops import PLAIN
 

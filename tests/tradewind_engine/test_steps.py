@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tradewind_api.operations import OPERATIONS
-from tradewind_engine.backtest.kernel import COMPILED
+from tradewind_engine.backtest.compiled import COMPILED
 from tradewind_engine.operations import LOOPING, STEP, VECTOR
 
 NUMBERS = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 100.0, float("nan")]), st.floats(-1e6, 1e6, width=32), st.floats(1, 1000))

@@ -55,7 +55,7 @@ def warm() -> None:
     import numpy as np  # noqa: PLC0415
 
     from tradewind_api.document.resolve import TEMPLATES, template  # noqa: PLC0415
-    from tradewind_engine.backtest import kernel  # noqa: PLC0415
+    from tradewind_engine.backtest import compiled  # noqa: PLC0415
     from tradewind_engine.backtest.engine import run_backtest  # noqa: PLC0415
     from tradewind_engine.candles import Candles, Floats, Integers  # noqa: PLC0415
 
@@ -65,14 +65,14 @@ def warm() -> None:
     for lent in (False, True):
         for column in candles.columns():
             column.flags.writeable = not lent
-        kernel.survey(*candles.columns())
+        compiled.survey(*candles.columns())
         for name in TEMPLATES:
             run_backtest(template(name), {"": candles}, timeframe="1h")
         for loop in ("weighted", "wilder", "strength", "total", "mean", "variance"):
-            getattr(kernel.COMPILED, loop)(candles.close, 3)
+            getattr(compiled.COMPILED, loop)(candles.close, 3)
         for other in (candles.close, close.copy()):
-            kernel.COMPILED.crosses(candles.close, other)
-            kernel.COMPILED.crosses(other, candles.close)
+            compiled.COMPILED.crosses(candles.close, other)
+            compiled.COMPILED.crosses(other, candles.close)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from tradewind_engine.analytics.time_in_market import time_in_market
 from tradewind_engine.analytics.total_return import total_return
 from tradewind_engine.analytics.turnover import turnover
 from tradewind_engine.analytics.win_rate import win_rate
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.report import Report, SymbolTrades
-from tradewind_engine.backtest.simulate import ANY_ORDER, NOTHING, Costs, MarketRules, SymbolRun, rules_of, simulate
+from tradewind_engine.backtest.simulate import ANY_ORDER, NO_TRADES, NOTHING, Costs, MarketRules, SymbolRun, rules_of, simulate
 from tradewind_engine.candles import CandleError, Candles, Floats, gaps
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
@@ -68,12 +68,13 @@ def run_backtest(
     }
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
     missing = sum((b - a) // timeframe_ms(timeframe) for h in candles.values() for a, b in gaps(h, timeframe_ms(timeframe)))
+    trades = next(iter(runs.values())).trades if len(runs) == 1 else NO_TRADES  # those of several symbols overlap
     profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
     totals = [run.totals for run in runs.values()]
     count = sum(map(len, candles.values()))
     best, worst = best_and_worst(profits)
     figures: dict[str, float | int | None] = {
-        **_figures(equity, capital, timeframe),
+        **_figures(equity, capital, timeframe, trades),
         "trades": profits.size,
         "winRate": win_rate(profits),
         "profitFactor": profit_factor(profits),
@@ -130,7 +131,7 @@ def _at(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
 
 def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules, *, decide_from_ms: int = 0) -> SymbolRun:
     """Return what the document did with one symbol, no entry being decided on candles that open before `decide_from_ms`."""
-    signals = evaluate(document, history, kernel.COMPILED)
+    signals = evaluate(document, history, compiled.COMPILED)
     entry = signals.entry
     if decide_from_ms > history.ts[0]:
         entry = entry & (history.ts >= decide_from_ms)
@@ -141,9 +142,9 @@ def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules
     return SymbolRun(totals, trades[: totals.closed], equity)
 
 
-def _figures(equity: Floats, capital: float, timeframe: str) -> dict[str, float | int | None]:
+def _figures(equity: Floats, capital: float, timeframe: str, trades: Floats) -> dict[str, float | int | None]:
     per_year = periods_per_year(timeframe)
-    found = kernel.moments(equity, np.empty(1), np.empty(1))
+    found = kernel.moments(equity, np.empty(1), np.empty(1), trades)
     growth = cagr(float(equity[-1]) / capital, periods=equity.size, periods_per_year=per_year)
     return {
         "totalReturn": total_return(float(equity[-1]), capital),

@@ -1,18 +1,13 @@
-"""The loops over candles, compiled: signals in, trades and equity out. The only file that knows numba.
+"""The loops over candles, compiled: signals in, trades and equity out. This and `compiled` are the files that know numba.
 
 Decides at a candle's close and fills at the next candle's open; stops, targets and ladders act inside candles, from the entry
 candle on. Knows nothing about documents, symbols or time. docs/reference/backtest-semantics.md states each rule.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-
-from tradewind_engine.candles import Booleans, Floats
-from tradewind_engine.operations import recursions, window_loops
-from tradewind_engine.operations.loops import Loops
 
 # Columns of the trade table.
 ENTRY_INDEX, EXIT_INDEX, ENTRY_PRICE, EXIT_PRICE, AMOUNT, PROFIT, FEES, REASON = range(8)
@@ -98,6 +93,22 @@ def _around(average, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _next(flags, words, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Return the first place from `i` on where a flag is set, n if none is; `words` are the flags, eight at a time."""
+    while i < flags.size and i & 7:
+        if flags[i]:
+            return i
+        i += 1
+    word = i >> 3
+    while word < words.size and words[word] == 0:
+        word += 1
+    i = max(i, word << 3)
+    while i < flags.size and not flags[i]:
+        i += 1
+    return i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417, C901, PLR0912, PLR0915 - numba compiles one flat loop
     """Simulate one symbol.
 
@@ -138,14 +149,14 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     watched = rules.stop > 0.0 or rules.target > 0.0 or rules.trailing > 0.0 or rules.steps > 0
     steady = rules.trailing == 0.0 and rules.steps == 0 and rules.longest == 0
     candles = close.size
+    words = candles & ~7
+    entry_words, exit_words = entry[:words].view(np.uint64), exit_[:words].view(np.uint64)
     i = -1
     while i + 1 < candles:
         i += 1
         if pending == 0 and amount == 0.0:  # on to the next entry
             start = i
-            i = max(i, rest_until)
-            while i < candles and not entry[i]:
-                i += 1
+            i = _next(entry, entry_words, max(i, rest_until))
             equity[start : i + 1] = cash
             if i < candles:
                 budget = _budget(cash, close[i], measure[i] if rules.risk > 0.0 else 0.0, rules)
@@ -157,8 +168,7 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
                 while i < candles and not (exit_[i] or low[i] <= fixed_stop or high[i] >= target_price):
                     i += 1
             else:
-                while i < candles and not exit_[i]:
-                    i += 1
+                i = _next(exit_, exit_words, i)
             in_market += i - start
             worth, prices = equity[start:i], close[start:i]
             for k in range(worth.size):
@@ -287,12 +297,13 @@ def _sums_of_returns(now, before, returns):  # type: ignore[no-untyped-def]  # n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
+def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, D417 - numba compiles one flat loop
     """Measure an equity curve in one pass, a stretch at a time that fits a processor's first cache.
 
     Args:
         equity: Shape (n,), all > 0.
         sums, squares: Filled with the sums of returns and of their squares in equal stretches of time, shape (b,).
+        trades: Closed trades, shape (m, COLUMNS), between which the curve is level; (0, COLUMNS) where nothing is known of it.
 
     Returns:
         Moments. Mean and deviation are those of all n - 1 returns.
@@ -300,24 +311,33 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
     count = equity.size - 1
     blocks = sums.size
     returns = np.empty(CACHED)
+    sums[:] = 0.0
+    squares[:] = 0.0
     below = 0.0
-    total = 0.0
-    total_squares = 0.0
     worst = 1.0
     peak = equity[0]
     peak_index = 0
     longest = 0
-    for block in range(blocks):
-        sums[block] = 0.0
-        squares[block] = 0.0
-        stop_block = 1 + count * (block + 1) // blocks
-        for start in range(1 + count * block // blocks, stop_block, CACHED):
-            stop = min(start + CACHED, stop_block)
-            part, part_squares, part_below = _sums_of_returns(equity[start:stop], equity[start - 1 : stop - 1], returns)
+    block = 0
+    stop_block = 1 + count // blocks
+    row = 0
+    start = 1
+    while start <= count:
+        stop = count + 1
+        if row < trades.shape[0]:
+            start = max(start, int(trades[row, ENTRY_INDEX]))
+            stop = int(trades[row, EXIT_INDEX]) + 1
+            row += 1
+        while start < stop:
+            while start >= stop_block:
+                block += 1
+                stop_block = 1 + count * (block + 1) // blocks
+            end = min(stop, stop_block, start + CACHED)
+            part, part_squares, part_below = _sums_of_returns(equity[start:end], equity[start - 1 : end - 1], returns)
             sums[block] += part
             squares[block] += part_squares
             below += part_below
-            for i in range(start, stop):
+            for i in range(start, end):
                 now = equity[i]
                 if now > peak:
                     longest = max(longest, i - peak_index)
@@ -325,74 +345,17 @@ def moments(equity, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN
                     peak_index = i
                 elif now < worst * peak:
                     worst = now / peak
-        total += sums[block]
-        total_squares += squares[block]
+            start = end
     if count < 1:
         return Moments(count, 0.0, 0.0, 0.0, 0.0, 0)
     if equity[count] < peak:
         longest = max(longest, count - peak_index)
+    total = 0.0
+    total_squares = 0.0
+    for block in range(blocks):
+        total += sums[block]
+        total_squares += squares[block]
     mean = total / count
     spread = max(0.0, total_squares - count * mean * mean)
     deviation = np.sqrt(spread / (count - 1)) if count > 1 else 0.0
     return Moments(count, mean, deviation, np.sqrt(below / count), 1.0 - worst, longest)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def survey(ts, open_, high, low, close, volume):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
-    """Look at candles once, two at least.
-
-    Returns:
-        Whether every row can be a candle, and the smallest and the largest distance of open times. Ascending times are the
-        caller's to read from the smallest.
-    """
-    odd = 0
-    for i in range(open_.size):  # comparisons with NaN are false
-        fits = (high[i] >= open_[i]) & (high[i] >= close[i]) & (low[i] <= open_[i]) & (low[i] <= close[i])
-        odd += 1 - (fits & (low[i] > 0.0) & (high[i] < np.inf) & (volume[i] >= 0.0) & (volume[i] < np.inf))
-    later, before = ts[1:], ts[:-1]
-    smallest = largest = later[0] - before[0]
-    for i in range(later.size):
-        smallest = min(smallest, later[i] - before[i])
-        largest = max(largest, later[i] - before[i])
-    return odd == 0, smallest, largest
-
-
-def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
-    compiled = njit(cache=True, nogil=True, error_model="numpy")(loop)
-
-    def call(values: Floats, number: Any) -> Floats:
-        out = np.empty(values.size)
-        compiled(values, number, out)
-        return out
-
-    return call
-
-
-_mean = njit(cache=True, nogil=True, error_model="numpy")(window_loops.mean)
-_crosses = njit(cache=True, nogil=True, error_model="numpy")(window_loops.crosses)
-
-
-def _divided(*, by_period: bool) -> Callable[[Floats, int], Floats]:
-    def call(values: Floats, period: int) -> Floats:
-        out = np.empty(values.size)
-        _mean(values, period, float(period) if by_period else 1.0, out)
-        return out
-
-    return call
-
-
-def _crossed(first: Floats, second: Floats) -> Booleans:
-    out = np.empty(first.size, dtype=np.bool_)
-    _crosses(first, second, out)
-    return out
-
-
-COMPILED = Loops(
-    weighted=_compiled(recursions.weighted),
-    wilder=_compiled(recursions.wilder),
-    strength=_compiled(recursions.strength),
-    total=_divided(by_period=False),
-    mean=_divided(by_period=True),
-    variance=_compiled(window_loops.variance),
-    crosses=_crossed,
-)

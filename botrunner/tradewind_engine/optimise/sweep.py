@@ -18,7 +18,7 @@ from tradewind_api.document.model import Node, StrategyDocument
 from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import base_of, evaluation_order, timeframe_of
 from tradewind_api.operations import PRICES
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history
 from tradewind_engine.backtest.simulate import NO_TRADES, NOTHING, RULE_OF, Costs, rules_of, simulate, with_values
@@ -155,16 +155,17 @@ class Sweep:
                 self._add(node, point, found, layers)
             for node in self._own:
                 self._bind(node, point).add_to(layers)
-            equity = self._buffer(number, len(history))
+            equity, trades = self._buffers_of(number, len(history))
             exit_ = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
             measure = layers.own(document.entry.size.measure) if document.entry.size.measure else NOTHING
             entry = layers.own(document.entry.when)
-            totals = simulate(history, entry, exit_, measure, rules, equity=equity, trades=NO_TRADES)
+            totals = simulate(history, entry, exit_, measure, rules, equity=equity, trades=trades)
             curves.append((history.ts, equity))
             closed, won, in_market = closed + totals.closed, won + totals.won, in_market + totals.in_market
             turnover += totals.turnover
         _, equity = merge_curves(curves, rules.capital)
-        moments = kernel.moments(equity, scores.sums[row], scores.squares[row])
+        known_trades = trades[: totals.closed] if len(curves) == 1 else NO_TRADES
+        moments = kernel.moments(equity, scores.sums[row], scores.squares[row], known_trades)
         scores.total_return[row] = equity[-1] / self.settings.capital - 1.0
         scores.drawdown[row], scores.mean[row], scores.deviation[row] = moments.drawdown, moments.mean, moments.deviation
         scores.downside[row] = moments.downside
@@ -185,7 +186,7 @@ class Sweep:
         key = (node.id, *own.values())
         if key not in self._bound:
             tuned = node.model_copy(update={"params": {**node.params, **own}})
-            self._bound[key] = bind(tuned, self.document, kernel.COMPILED)
+            self._bound[key] = bind(tuned, self.document, compiled.COMPILED)
         return self._bound[key]
 
     def _add(self, node: Node, point: Point, found: Mapping[Key, Any], layers: Layers) -> None:
@@ -196,11 +197,11 @@ class Sweep:
             for name, values in zip(bound.names, found.get((*key, own), ()), strict=False):
                 layers.show(name, own, values)
 
-    def _buffer(self, number: int, size: int) -> Floats:
-        """Return this thread's buffer for the equity of symbol `number`."""
-        kept: dict[Any, Floats] = self._buffers.__dict__
+    def _buffers_of(self, number: int, size: int) -> tuple[Floats, Floats]:
+        """Return this thread's buffers for equity and trades of symbol `number`; memory is used where trades are."""
+        kept: dict[Any, tuple[Floats, Floats]] = self._buffers.__dict__
         if number not in kept:
-            kept[number] = np.empty(size)
+            kept[number] = np.empty(size), np.empty((size, kernel.COLUMNS))
         return kept[number]
 
 

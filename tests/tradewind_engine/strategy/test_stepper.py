@@ -6,7 +6,7 @@ from documents import random_candles, random_document, with_gaps
 
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of, parse_document
-from tradewind_engine.backtest.kernel import COMPILED
+from tradewind_engine.backtest.compiled import COMPILED
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.strategy.stepper import Stepper
