@@ -1,6 +1,7 @@
 """`python -m tradewind_simulator`: the process."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -129,6 +130,8 @@ async def _fill(desk: Desk) -> None:
 def main() -> int:
     """Read settings and run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # orders and journal live long: to look through them costs 10 us an order
     return asyncio.run(run(CliApp.run(SimulatorSettings)))
 
 
