@@ -16,6 +16,7 @@ from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import exchange_class
 
 PAGE = 1000
+CLOCK_QUESTIONS = 3
 ASK_BY_SYMBOL = frozenset({"binance", "binanceus"})
 
 
@@ -83,7 +84,8 @@ class Exchange:
         """Return the rules of the symbols, and of those held that are still traded. Raises SymbolUnknownError."""
         wanted = {*symbols, *held}
         await self._load_markets(wanted)
-        await self.sync_clock()
+        for _ in range(CLOCK_QUESTIONS):  # the first one carries the connection's beginning with it
+            await self.sync_clock()
         missing = [symbol for symbol in symbols if symbol not in self._ccxt.markets]
         if missing:
             raise SymbolUnknownError(f"the exchange does not trade {', '.join(missing)}")

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+DRIFT = 0.001  # how much a second of age makes a quick answer worse
+
 
 class ExchangeClock:
     """`speed` is exchange seconds per wall second: 1 on a real exchange, more on a simulated one."""
@@ -10,10 +12,18 @@ class ExchangeClock:
     def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.speed, self._monotonic = speed, monotonic
         self._at, self._exchange_ms = 0.0, 0.0
+        self._spread_s, self._drift_from = 0.0, 0.0
         self.synced = False
 
     def sync(self, exchange_ms: float, *, asked: float, answered: float) -> None:
-        """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed."""
+        """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed.
+
+        A slow answer says less than a quick one before it, unless that one is old.
+        """
+        spread = answered - asked
+        if self.synced and spread > self._spread_s + (answered - self._drift_from) * DRIFT:
+            return
+        self._spread_s, self._drift_from = spread, answered
         self._at, self._exchange_ms = (asked + answered) / 2, exchange_ms
         self.synced = True
 

@@ -85,8 +85,11 @@ class CandleBook:
             self._close(row.ts)
         return notes
 
-    def resync(self, candles: Candles, *, asked_ms: float) -> list[Note]:
-        """Take an answer of REST: all there is from its first candle on, asked for at `asked_ms`, exchange time."""
+    def resync(self, candles: Candles, *, asked_ms: float, grace_ms: float = 0.0) -> list[Note]:
+        """Take an answer of REST: all there is from its first candle on, asked for at `asked_ms`, exchange time.
+
+        The newest candle counts as closed `grace_ms` after its end, because our idea of the exchange's time is not exact.
+        """
         if not len(candles):
             return []
         answered = [
@@ -106,8 +109,9 @@ class CandleBook:
         self._whole_from = (
             self._rows[0].ts if len(before) + len(answered) + len(newer) > self._keep or not joined else self._whole_from
         )
-        closed = [row.ts for row in answered if row.ts + self.length_ms <= asked_ms]
-        self.closed_ms = max([self.closed_ms, *closed[-1:]])
+        self.closed_ms = max([self.closed_ms, *(row.ts for row in answered[:-1])])
+        if last + self.length_ms + grace_ms <= asked_ms:
+            self.closed_ms = max(self.closed_ms, last)
         self.doubt = ""
         return notes
 

@@ -106,10 +106,10 @@ class StreamFeed:
             return None
         candles = await self._rest.history(symbol, first)
         self._asked[symbol] = first
-        for note in book.resync(candles, asked_ms=now):
+        for note in book.resync(candles, asked_ms=now, grace_ms=self._grace_ms):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
-        return Window(candles, sum(ts + self._length <= now for ts in candles.ts.tolist()))
+        return Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
 
     def price(self, symbol: str) -> Price | None:
         """Return the newest price of the stream."""
