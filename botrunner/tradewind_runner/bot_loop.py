@@ -59,6 +59,7 @@ class BotLoop:
         self._markets: dict[str, Market] = {}
         self._warming: dict[str, str] = {}
         self.update_pending = False
+        self.more_at_once = self.stopping = False
 
     async def run(self) -> None:
         """Connect and trade for ever."""
@@ -79,7 +80,9 @@ class BotLoop:
                     log.warning("%s", exc)
                     await asyncio.sleep(ERROR_PAUSE_S)
                 self._measure()
-                await self._feed.wait()
+                if not self.more_at_once:
+                    await self._feed.wait()
+                self.more_at_once = False
 
     def trading(self) -> tuple[Standing, int]:
         """Return what the bot may do, and the last candle decided on."""
@@ -94,6 +97,10 @@ class BotLoop:
 
     def close_positions(self, reason: str, *, only: Container[str] | None = None) -> None:
         """Sell everything, or what is named, as far as it can be done at once."""
+        raise NotImplementedError
+
+    async def wind_down(self, seconds: float) -> str:
+        """Carry out the stop policy; return what could not be done in time, an empty string if all was."""
         raise NotImplementedError
 
     async def look_at_prices(self) -> None:
@@ -163,6 +170,7 @@ class BotLoop:
             self._warming[symbol] = found
         newest = int(window.candles.ts[window.closed - 1]) if window.closed else 0
         self._trade(symbol, window, newest - self._length if done is None else done)
+        await asyncio.sleep(0)  # an order that was decided on is written down before anything else is looked at
 
     def _halt_on_breach(self) -> None:
         reason = breach(self.state, self.config.risk)
@@ -185,7 +193,7 @@ class BotLoop:
         return Facts(
             halted=self.state.halted or "",
             kill=self._reporter.kill,
-            run_policy=self.config.run_policy,
+            run_policy="Stopped" if self.stopping else self.config.run_policy,
             close_now=self._reporter.close_now,
             update_pending=self.update_pending,
         )

@@ -32,6 +32,7 @@ class Market:
     amount_step: Decimal
     min_notional: Decimal
     active: bool
+    price_tick: Decimal = Decimal(0)
 
 
 def ccxt_settings(config: ExchangeConfig) -> dict[str, Any]:
@@ -142,6 +143,7 @@ class Exchange:
 
 
 def _market(raw: dict[str, Any]) -> Market:
-    step = raw["precision"].get("amount") or 1e-8
+    step, tick = raw["precision"].get("amount") or 1e-8, raw["precision"].get("price") or 0
     least = (raw["limits"].get("cost") or {}).get("min") or 0
-    return Market(raw["symbol"], Decimal(repr(float(step))), Decimal(repr(float(least))), bool(raw.get("active", True)))
+    step, least, tick = (Decimal(repr(float(number))) for number in (step, least, tick))
+    return Market(raw["symbol"], step, least, bool(raw.get("active", True)), tick)

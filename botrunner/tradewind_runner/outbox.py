@@ -10,7 +10,7 @@ import orjson
 
 from tradewind_api.ledger import LedgerEvent
 
-MOST_EVENTS = 50_000
+MOST_EVENTS, SPARE_EVENTS = 50_000, 1_000
 COMPACT_BYTES = 1_000_000
 
 
@@ -38,24 +38,41 @@ class Outbox:
         self._groups: deque[_Group] = deque()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb", buffering=0)
+        self._unwritten: list[bytes] = []
         self.events = 0
 
     def append(self, group: list[LedgerEvent]) -> None:
         """Keep a group, durably. Raises OutboxFullError instead where too much waits already, or the disk takes no more."""
         if self.events + len(group) > MOST_EVENTS:
             raise OutboxFullError(f"{self.events} events wait for the portal")
-        line = orjson.dumps([event.model_dump(mode="json", by_alias=True) for event in group]) + b"\n"
+        line = _line(group)
+        written = b"".join([*self._unwritten, line])
         end = self._file.tell()
         try:
-            if self._file.write(line) != len(line):
+            if self._file.write(written) != len(written):
                 raise OSError("the disk is full")
             os.fsync(self._file.fileno())
         except OSError as exc:
             self._file.seek(end)
             self._file.truncate()
             raise OutboxFullError(f"events cannot be written down: {exc}") from exc
+        self._unwritten.clear()
         self._groups.append(_Group(group[-1].seq, len(group), line))
         self.events += len(group)
+
+    def hold(self, group: list[LedgerEvent]) -> bool:
+        """Keep a group in memory alone, for what must go on without a disk; False where too many wait already.
+
+        It is sent like any other, and written with the next group that the disk takes. A kill before either loses it, and what
+        it told of is found again at the exchange.
+        """
+        if self.events + len(group) > MOST_EVENTS + SPARE_EVENTS:
+            return False
+        line = _line(group)
+        self._unwritten.append(line)
+        self._groups.append(_Group(group[-1].seq, len(group), line))
+        self.events += len(group)
+        return True
 
     def batch(self, most: int) -> list[LedgerEvent]:
         """Return the oldest groups that fit into `most` events together; at least one group."""
@@ -70,6 +87,8 @@ class Outbox:
         """Forget the groups up to `seq`; the file starts anew when nothing waits."""
         while self._groups and self._groups[0].last_seq <= seq:
             self.events -= self._groups.popleft().events
+        if not self._groups:
+            self._unwritten.clear()
         if not self._groups and self._file.tell() > COMPACT_BYTES:
             self._file.seek(0)
             self._file.truncate()
@@ -91,6 +110,10 @@ def read_groups(path: Path) -> Iterator[list[LedgerEvent]]:
             if not line.endswith(b"\n"):
                 return
             yield _parse(line)
+
+
+def _line(group: list[LedgerEvent]) -> bytes:
+    return orjson.dumps([event.model_dump(mode="json", by_alias=True) for event in group]) + b"\n"
 
 
 def _parse(line: bytes) -> list[LedgerEvent]:

@@ -1,14 +1,21 @@
 """A bot on paper under the fill model `Candle`: the back-test's rules, candle by candle. A candle's events are a group."""
 
+import asyncio
+import logging
 from collections.abc import Container
 from decimal import Decimal
 
 from tradewind_api.ledger import EventData
 from tradewind_engine.strategy.evaluate import evaluate
-from tradewind_engine.trading.paper import PaperMarket, Situation, candle_events, exact, sell_all
+from tradewind_engine.trading.paper import Situation, candle_events, sell_all
+from tradewind_engine.trading.sizing import PaperMarket, exact
 from tradewind_runner import health
 from tradewind_runner.bot_loop import BotLoop
+from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.feed.candle_book import Window
+
+log = logging.getLogger("tradewind.runner")
+PRICES_S = 3.0
 
 
 class PaperBot(BotLoop):
@@ -32,6 +39,18 @@ class PaperBot(BotLoop):
             found = await self._exchange.candles(symbol, self.config.timeframe, since_ms=since, count=2)
             if len(found):
                 self._prices[symbol] = exact(found.close[-1])
+
+    async def wind_down(self, seconds: float) -> str:
+        """Sell all that is held where the policy says so; return what could not be sold."""
+        self.stopping = True
+        if self.config.stop_policy != "CancelOrdersAndClosePositions":
+            return ""
+        try:
+            await asyncio.wait_for(self.look_at_prices(), min(seconds, PRICES_S))
+        except (ExchangeUnavailableError, TimeoutError) as exc:
+            log.warning("no price to sell at: %r", exc)
+        self.close_positions("Stop")
+        return f"still held: {', '.join(sorted(self.state.positions))}" if self.state.positions else ""
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
         candles = window.candles

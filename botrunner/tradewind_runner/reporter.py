@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tradewind_api.ledger import LedgerEvent
 from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest, StartAnswer
 from tradewind_engine.trading.standing import Standing
-from tradewind_runner.outbox import Outbox
+from tradewind_runner.outbox import Outbox, OutboxFullError
 from tradewind_runner.portal import (
     EpochUnknownError,
     FencedError,
@@ -27,14 +27,30 @@ class Reporter:
     def __init__(self, portal: PortalClient, outbox: Outbox, start: StartAnswer) -> None:
         self.kill: list[str] = list(start.kill)
         self.close_now = False
+        self.close_number = self.closed_number = 0
+        self.over = ""
         self.acknowledged = 0
         self._portal, self._outbox, self._epoch = portal, outbox, start.epoch
         self._more = asyncio.Event()
+        self._lease_until = asyncio.get_running_loop().time() + start.lease_seconds
 
     def put(self, group: list[LedgerEvent]) -> None:
-        """Keep a group durably and have it sent."""
+        """Keep a group durably and have it sent. Raises OutboxFullError; also when this epoch is over."""
+        if self.over:
+            raise OutboxFullError(self.over)
         self._outbox.append(group)
         self._more.set()
+
+    def hold(self, group: list[LedgerEvent]) -> bool:
+        """Keep a group in memory and have it sent; return whether it could be."""
+        if self.over or not self._outbox.hold(group):
+            return False
+        self._more.set()
+        return True
+
+    def lease_ended(self) -> bool:
+        """Return whether the portal has not renewed the lease in time, or has renewed it for no time at all."""
+        return asyncio.get_running_loop().time() >= self._lease_until
 
     @property
     def waiting(self) -> int:
@@ -63,7 +79,8 @@ class Reporter:
             try:
                 batch = EventBatch(epoch=self._epoch, events=self._outbox.batch(EVENTS_PER_BATCH))
                 answer = await self._portal.events(batch)
-            except (FencedError, EpochUnknownError, SequenceGapError):
+            except (FencedError, EpochUnknownError, SequenceGapError) as exc:
+                self.over = str(exc)  # from this moment on nothing is written down, and so nothing is sent
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("events wait: %s", exc)
@@ -85,11 +102,15 @@ class Reporter:
                 reasons=[reason[:300] for reason in found.reasons[:12]],
                 unacknowledged_events=self._outbox.events,
                 last_candle_ms=last_candle_ms or None,
+                closed_number=self.closed_number,
             )
+            asked = asyncio.get_running_loop().time()
             try:
                 answer = await self._portal.lease(request)
                 self.kill, self.close_now = list(answer.kill), answer.close_now
-            except (FencedError, EpochUnknownError):
+                self.close_number, self._lease_until = answer.close_number, asked + answer.lease_seconds
+            except (FencedError, EpochUnknownError) as exc:
+                self.over = str(exc)
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("lease not renewed: %s", exc)

@@ -10,7 +10,6 @@ from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.ledger import LedgerState, Position
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.candles import Candles
-from tradewind_runner.bot import _close_all
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.exchange import Market
 from tradewind_runner.exchange_clock import ExchangeClock
@@ -127,5 +126,6 @@ async def test_closing_everything_asks_for_a_price_first(make_bot, minutes, expe
     """A pod that has just begun knows none; what cannot be sold is named, so that no receipt is given for it."""
     bot, _ = make_bot(MemoryExchange(minutes, now=1000))
     bot.state = LedgerState(positions={"BTC/USDT": Position(amount=Decimal(1), notional=Decimal(90), cost=Decimal(90))})
-    assert expected == await _close_all(bot)
+    bot.config = bot.config.model_copy(update={"stop_policy": "CancelOrdersAndClosePositions"})
+    assert expected == await bot.wind_down(1)
     assert bool(expected) == bool(bot.state.positions)

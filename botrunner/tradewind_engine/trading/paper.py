@@ -5,8 +5,8 @@ has them. A group of events is the whole of one candle: it happens entirely or n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -31,21 +31,21 @@ from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.decide import Action
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.trading.identity import client_order_id
-from tradewind_engine.trading.risk import breach, largest_position
-
-PRICE_DIGITS = Decimal("0.00000001")
-
-
-@dataclass(frozen=True, slots=True)
-class PaperMarket:
-    """What fills cost and how amounts are rounded. Fees and slippage are fractions; `maker_fee` is that of resting orders."""
-
-    symbol: str
-    fee: Decimal
-    slippage: Decimal
-    amount_step: Decimal
-    min_notional: Decimal
-    maker_fee: Decimal | None = None
+from tradewind_engine.trading.risk import breach
+from tradewind_engine.trading.sizing import (
+    PRICE_DIGITS,
+    PaperMarket,
+    at_limit,
+    entry_amount,
+    entry_budget,
+    exact,
+    next_step,
+    share_of_cash,
+    step_budget,
+    stop_price,
+    target_price,
+    with_slippage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,6 @@ class Situation:
     prices: Mapping[str, Decimal]
     blocked: str | None
     close_ms: int
-
-
-def exact(value: float) -> Decimal:
-    """Return a price of an exchange as the decimal number that was printed."""
-    return Decimal(repr(float(value)))
 
 
 class NextId:
@@ -89,9 +84,9 @@ def candle_events(
     symbol, ts = situation.market.symbol, int(candles.ts[index])
     held = state.positions.get(symbol, Position())
     events, cash, held = _inside_candle(state, held, candles, index, situation, next_id)
-    equity = _equity(state, cash, held, situation, exact(candles.close[index]))
+    equity = equity_at(state, cash, held, symbol=symbol, close=exact(candles.close[index]), prices=situation.prices)
     after = _after(state, [*events, equity], situation.close_ms)
-    action, blocked, reason = _action(signals, index, held, situation.document), None, "Exit"
+    action, blocked, reason = wanted_action(signals, index, held, situation.document), None, "Exit"
     if action == "Exit" and not signals.exit[index]:
         reason = "MaxCandles"
     if action == "Enter":
@@ -102,11 +97,12 @@ def candle_events(
     if action == "Exit":
         fill = _order(situation.market, "sell", held.amount, next_open, ts=ts, reason=reason, cid=next_id())
     elif action == "Enter" and not blocked:
-        budget = _budget(after, equity, signals, index, situation)
-        amount, blocked = _entry_amount(budget, next_open, situation.market)
+        share = share_of_cash(after, equity.cash, symbol, situation.symbols)
+        budget = entry_budget(situation.document, signals, index, share=share, equity=equity.equity, risk=situation.risk)
+        amount, blocked = entry_amount(budget, next_open, situation.market)
         if blocked is None:
             fill = _order(situation.market, "buy", amount, next_open, ts=ts, reason="Entry", cid=next_id())
-    nodes, high = _nodes(signals, index), exact(candles.high[index])
+    nodes, high = node_values(signals, index), exact(candles.high[index])
     events.append(Decision(symbol=symbol, candle_open_ms=ts, action=action, blocked=blocked, high=high, nodes=nodes))
     return [*events, equity, *fill]
 
@@ -116,7 +112,8 @@ def sell_all(held: Position, market: PaperMarket, price: Decimal, *, ts: int, re
     return _order(market, "sell", held.amount, price, ts=ts, reason=reason, cid=cid)
 
 
-def _action(signals: Signals, index: int, held: Position, document: StrategyDocument) -> Action:
+def wanted_action(signals: Signals, index: int, held: Position, document: StrategyDocument) -> Action:
+    """Return what the strategy wants at the close of candle `index`."""
     if held.amount > 0:
         longest = document.protect.max_candles_in_trade
         return "Exit" if signals.exit[index] or (longest and held.candles + 1 >= longest) else "None"
@@ -129,69 +126,34 @@ def _inside_candle(
     """Return the events inside a candle, with cash and position after them: steps of a ladder, then stop, then target."""
     if held.amount <= 0:
         return [], state.cash, held
-    market, protect, ts = situation.market, situation.document.protect, int(candles.ts[index])
+    market, ts = situation.market, int(candles.ts[index])
     open_, high, low = (exact(column[index]) for column in (candles.open, candles.high, candles.low))
     events: list[EventData] = []
     cash, refilled = state.cash, False
-    while (level := _next_step(held, situation.document)) is not None and low <= level:
-        stop, _ = _stop_price(held, situation.document)
+    while (level := next_step(held, situation.document)) is not None and low <= level:
+        stop, _ = stop_price(held, situation.document)
         if open_ <= stop or level <= stop:
             break
         price = min(open_, level)
-        amount, too_small = _entry_amount(_step_budget(state, held, cash, situation), price, _at_limit(market))
+        share = share_of_cash(state, cash, market.symbol, situation.symbols)
+        amount, too_small = entry_amount(step_budget(held, share, situation.document), price, at_limit(market))
         if too_small or situation.blocked:
             break
-        order = _order(_at_limit(market), "buy", amount, price, ts=ts, reason="LadderStep", cid=next_id())
+        order = _order(at_limit(market), "buy", amount, price, ts=ts, reason="LadderStep", cid=next_id())
         state = _after(state, order, situation.close_ms)
         held, cash, refilled = state.positions[market.symbol], state.cash, True
         events += order
-    stop, reason = _stop_price(held, situation.document)
-    average = held.notional / held.amount
+    stop, reason = stop_price(held, situation.document)
+    target = target_price(held, situation.document)
     sold_at: Decimal | None = None
     if low <= stop:
         sold_at = min(open_, stop)
-    elif protect.take_profit_percent is not None and not refilled:
-        target = average * (1 + _percent(protect.take_profit_percent))
-        if high >= target:
-            sold_at, reason = max(open_, target), "TakeProfit"
+    elif target is not None and not refilled and high >= target:
+        sold_at, reason = max(open_, target), "TakeProfit"
     if sold_at is None:
         return events, cash, held
     events += _order(market, "sell", held.amount, sold_at, ts=ts, reason=reason, cid=next_id())
     return events, cash + _sold(market, held.amount, sold_at), Position()
-
-
-def _stop_price(held: Position, document: StrategyDocument) -> tuple[Decimal, str]:
-    """Return the higher of stop and trailing stop, 0 without either, and the reason that it gives."""
-    protect, average = document.protect, held.notional / held.amount
-    fixed = average * (1 - _percent(protect.stop_loss_percent)) if protect.stop_loss_percent is not None else Decimal(0)
-    following = held.peak * (1 - _percent(protect.trailing_stop_percent)) if protect.trailing_stop_percent else Decimal(0)
-    return max(fixed, following), "StopLoss" if fixed >= following else "TrailingStop"
-
-
-def _next_step(held: Position, document: StrategyDocument) -> Decimal | None:
-    """Return the price at which the ladder's next step waits, None without one."""
-    ladder = document.entry.ladder
-    if ladder is None or held.buys > ladder.steps:
-        return None
-    return held.first_price * (1 - _percent(ladder.spacing_percent) * held.buys)
-
-
-def _step_budget(state: LedgerState, held: Position, cash: Decimal, situation: Situation) -> Decimal:
-    ladder = situation.document.entry.ladder
-    if ladder is None:
-        return Decimal(0)
-    share = cash / _slots(state, situation)
-    cap = (share + held.cost) * _percent(ladder.cap_percent)
-    return min(held.first_cost * Decimal(str(ladder.size_factor)) ** held.buys, share, cap - held.cost)
-
-
-def _at_limit(market: PaperMarket) -> PaperMarket:
-    """Return the market as a limit order meets it: it never pays more than its price."""
-    return replace(market, slippage=Decimal(0), fee=market.fee if market.maker_fee is None else market.maker_fee)
-
-
-def _percent(value: float) -> Decimal:
-    return Decimal(str(value)) / 100
 
 
 def _after(state: LedgerState, data: list[EventData], at_ms: int) -> LedgerState:
@@ -199,42 +161,10 @@ def _after(state: LedgerState, data: list[EventData], at_ms: int) -> LedgerState
     return fold((event("-", 1, seq=number, at_ms=at_ms, data=item) for number, item in enumerate(data, start=1)), state)
 
 
-def _slots(state: LedgerState, situation: Situation) -> int:
-    """Return between how many symbols the cash is shared: those without a position, this one counted always."""
-    others = sum(position.amount > 0 for name, position in state.positions.items() if name != situation.market.symbol)
-    return max(1, situation.symbols - others)
-
-
-def _budget(state: LedgerState, equity: Equity, signals: Signals, index: int, situation: Situation) -> Decimal:
-    """Return the quote currency that an entry decided at candle `index` may spend."""
-    size = situation.document.entry.size
-    share = equity.cash / _slots(state, situation)
-    if size.quote is not None:
-        wanted = Decimal(str(size.quote))
-    elif size.risk_percent is not None and size.measure is not None:
-        measure = float(signals.series[size.measure][index])
-        close = exact(signals.series["close"][index])
-        wanted = share * _percent(size.risk_percent) * close / exact(measure) if measure > 0 else Decimal(0)
-    else:
-        wanted = share * _percent(size.percent_of_equity or 0)
-    return min(wanted, share, largest_position(equity.equity, situation.risk))
-
-
-def _entry_amount(budget: Decimal, price: Decimal, market: PaperMarket) -> tuple[Decimal, str | None]:
-    """Return the amount that `budget` buys, or why none: rounded down to the market's step."""
-    paid = _with_slippage(price, market, 1)
-    amount = (max(budget, Decimal(0)) / (paid * (1 + market.fee))).quantize(Decimal(1).scaleb(-12), rounding=ROUND_DOWN)
-    amount = (amount // market.amount_step) * market.amount_step
-    if amount <= 0 or amount * paid < market.min_notional:
-        wanted = f"the market wants an order of {market.min_notional} or more"
-        return Decimal(0), f"BelowMinimum: {budget:.2f} buys {amount}, {wanted}"
-    return amount, None
-
-
 def _order(
     market: PaperMarket, side: Side, amount: Decimal, price: Decimal, *, ts: int, reason: str, cid: str
 ) -> list[EventData]:
-    paid = _with_slippage(price, market, 1 if side == "buy" else -1)
+    paid = with_slippage(price, market, 1 if side == "buy" else -1)
     fee = (amount * paid * market.fee).quantize(PRICE_DIGITS)
     quote = market.symbol.split("/")[1]
     return [
@@ -255,17 +185,15 @@ def _order(
 
 
 def _sold(market: PaperMarket, amount: Decimal, price: Decimal) -> Decimal:
-    paid = _with_slippage(price, market, -1)
+    paid = with_slippage(price, market, -1)
     return amount * paid - (amount * paid * market.fee).quantize(PRICE_DIGITS)
 
 
-def _with_slippage(price: Decimal, market: PaperMarket, direction: int) -> Decimal:
-    return (price * (1 + direction * market.slippage)).quantize(PRICE_DIGITS)
-
-
-def _equity(state: LedgerState, cash: Decimal, held: Position, situation: Situation, close: Decimal) -> Equity:
-    symbol = situation.market.symbol
-    prices = {**{name: situation.prices[name] for name in state.positions if name in situation.prices}, symbol: close}
+def equity_at(
+    state: LedgerState, cash: Decimal, held: Position, *, symbol: str, close: Decimal, prices: Mapping[str, Decimal]
+) -> Equity:
+    """Return what all is worth at a candle's close: `cash`, `held` of `symbol`, and the rest at the newest prices known."""
+    prices = {**{name: prices[name] for name in state.positions if name in prices}, symbol: close}
     others = Decimal(0)
     for name, position in state.positions.items():
         if name != symbol:  # without a price it is worth what was paid for it
@@ -273,7 +201,8 @@ def _equity(state: LedgerState, cash: Decimal, held: Position, situation: Situat
     return Equity(equity=cash + held.amount * close + others, cash=cash, prices=prices)
 
 
-def _nodes(signals: Signals, index: int) -> dict[str, bool | float | None]:
+def node_values(signals: Signals, index: int) -> dict[str, bool | float | None]:
+    """Return the value of each node at the close of candle `index`, None for NaN."""
     found: dict[str, bool | float | None] = {}
     for name, values in signals.series.items():
         if name in PRICES:

@@ -1,5 +1,6 @@
 """What a bot's loop wants from market data, however it comes. Times are the exchange's, in UTC ms."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from tradewind_runner.feed.candle_book import Window
@@ -15,7 +16,9 @@ class Price(NamedTuple):
 
 
 class Feed(Protocol):
-    """Market data of the symbols of one bot in one timeframe."""
+    """Market data of the symbols of one bot in one timeframe. `listen` hears each price that comes."""
+
+    listen: Callable[[str, Price], None]
 
     async def run(self) -> None:
         """Keep the data coming for ever; trouble is waited out."""

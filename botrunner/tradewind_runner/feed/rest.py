@@ -1,6 +1,7 @@
 """Market data by asking after each close. Gaps make it look further back; they are not filled."""
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,6 +22,7 @@ class RestFeed:
         self._exchange, self._timeframe, self._lookback = exchange, timeframe, lookback
         self._length = timeframe_ms(timeframe)
         self._prices: dict[str, Price] = {}
+        self.listen: Callable[[str, Price], None] = lambda _symbol, _price: None
 
     async def run(self) -> None:
         """Nothing comes by itself."""
@@ -65,7 +67,8 @@ class RestFeed:
         found = window[max(0, before - lookback) :]
         if len(found):
             last = float(found.close[-1])
-            self._prices[symbol] = Price(last, last, last, asyncio.get_running_loop().time())
+            self._prices[symbol] = price = Price(last, last, last, asyncio.get_running_loop().time())
+            self.listen(symbol, price)
         return found
 
     def price(self, symbol: str) -> Price | None:

@@ -14,8 +14,9 @@ from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.trading.identity import bot_prefix, client_order_id
-from tradewind_engine.trading.paper import NextId, PaperMarket, Situation, candle_events
+from tradewind_engine.trading.paper import NextId, Situation, candle_events
 from tradewind_engine.trading.risk import breach
+from tradewind_engine.trading.sizing import PaperMarket
 
 MARKET = PaperMarket("BTC/USDT", Decimal("0.001"), Decimal("0.0002"), Decimal("0.00001"), Decimal(5))
 HOUR = 3_600_000

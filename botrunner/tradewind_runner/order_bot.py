@@ -1,0 +1,149 @@
+"""A bot whose orders go to a broker, live or on paper: at each close it decides, an entry is written down with its decision.
+
+Entries fail closed, for every reason that anybody has; each reason stands in the decision. Exits are left to the keepers.
+"""
+
+import asyncio
+import logging
+from decimal import Decimal
+
+from tradewind_api.ledger import Decision, Equity, Intended, Position
+from tradewind_engine.candles import Candles
+from tradewind_engine.strategy.evaluate import Signals, evaluate
+from tradewind_engine.trading.paper import equity_at, node_values, wanted_action
+from tradewind_engine.trading.risk import Circumstances, OrderBounds, Proposal, refusals
+from tradewind_engine.trading.sizing import entry_amount, entry_budget, exact, share_of_cash
+from tradewind_runner import health
+from tradewind_runner.feed.candle_book import Window
+from tradewind_runner.order_desk import BlockedError
+from tradewind_runner.order_keeping import OrderKeeping
+from tradewind_runner.outbox import OutboxFullError
+
+log = logging.getLogger("tradewind.runner")
+
+
+class OrderBot(OrderKeeping):
+    """One bot under one epoch, its orders at a broker."""
+
+    def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
+        candles = window.candles
+        signals = evaluate(self._document, candles)
+        now = self._exchange.clock.now_ms()
+        for index in range(window.closed):
+            ts = int(candles.ts[index])
+            if ts <= done_ms or index + 1 < self._lookback:
+                continue
+            health.LAG.observe(max(0.0, (now - ts - self._length) / 1000.0))
+            self.progress.last_candle_ms = ts
+            if self._close_candle(symbol, candles, signals, index, late=(now - ts - self._length) / self._length):
+                self.more_at_once = index + 1 < window.closed
+                return
+
+    def _close_candle(self, symbol: str, candles: Candles, signals: Signals, index: int, *, late: float) -> bool:
+        """Decide on one candle; return whether an order follows, which is written down together with its decision."""
+        ts, close = int(candles.ts[index]), exact(candles.close[index])
+        held = self.state.positions.get(symbol, Position())
+        action = wanted_action(signals, index, held, self._document)
+        equity = equity_at(self.state, self.state.cash, held, symbol=symbol, close=close, prices=self._prices)
+        blocked, intent = None, None
+        if action == "Enter":
+            intent, blocked = self._entry(symbol, candles, signals, index, equity, late)
+        nodes, high = node_values(signals, index), exact(candles.high[index])
+        said = Decision(symbol=symbol, candle_open_ms=ts, action=action, blocked=blocked, high=high, nodes=nodes)
+        self._prices[symbol] = close
+        if intent is not None:
+            self._staged[intent.client_order_id] = [said, equity]
+            task = asyncio.create_task(self._enter(intent))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            return True
+        self._book([said, equity], at_ms=ts + self._length)
+        self._halt_on_breach()
+        if action == "Exit":
+            self._sell[symbol] = "Exit" if signals.exit[index] else "MaxCandles"
+        self._wake(symbol)
+        return action == "Exit"
+
+    def _entry(
+        self, symbol: str, candles: Candles, signals: Signals, index: int, equity: Equity, late: float
+    ) -> tuple[Intended | None, str | None]:
+        """Return the order of an entry, or why there is none."""
+        ts = int(candles.ts[index])
+        rest = self._document.protect.cooldown_candles or 0
+        if self.state.rested.get(symbol, rest) + 1 < rest:
+            return None, "Cooldown"
+        blocked = self._blocked(late) or self.desk.blocked(symbol)
+        if blocked is None and self.desk.open_orders(symbol):
+            blocked = "OrderOpen: an order of this symbol has not ended"
+        if blocked is not None:
+            return None, blocked
+        price = self._price_now(symbol, exact(candles.close[index]))
+        share = share_of_cash(self.state, self._spendable(), symbol, len(self.config.symbols))
+        budget = entry_budget(self._document, signals, index, share=share, equity=equity.equity, risk=self.config.risk)
+        amount, blocked = entry_amount(budget, price, self._market(symbol))
+        if blocked is not None:
+            return None, blocked
+        marked = self.state.model_copy(update={"equity": equity.equity})
+        reasons = refusals(
+            Proposal(symbol, "buy", amount, price),
+            marked,
+            self.config.risk,
+            self._circumstances(symbol, exact(candles.close[index])),
+            self._bounds(),
+        )
+        if reasons:
+            return None, "; ".join(reasons)
+        return (
+            Intended(
+                client_order_id=self._next_id(), symbol=symbol, side="buy", amount=amount, candle_open_ms=ts, reason="Entry"
+            ),
+            None,
+        )
+
+    async def _enter(self, intent: Intended) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._submit(intent)
+        except BlockedError as exc:
+            said, *rest = self._staged.pop(intent.client_order_id)
+            self._book([said.model_copy(update={"blocked": str(exc)}), *rest])
+        except OutboxFullError as exc:
+            self._staged.pop(intent.client_order_id, None)
+            log.warning("nothing is bought: %s", exc)
+        health.ACKNOWLEDGED.observe(asyncio.get_running_loop().time() - began)
+        self._halt_on_breach()
+        self._wake(intent.symbol)
+
+    def _circumstances(self, symbol: str, close: Decimal) -> Circumstances:
+        now, price = self._loop_ms(), self._feed.price(symbol)
+        free = None if self._balances is None else self._balances.free.get(self.state.currency, Decimal(0))
+        return Circumstances(
+            now_ms=now,
+            symbols=self.config.symbols,
+            funds=None if free is None else min(free, self._spendable()),
+            before=close,
+            price_age_ms=None if price is None else now - int(price.heard_s * 1000),
+            open_orders=len(self.desk.open_orders()),
+            sent_ms=tuple(self._sent_ms),
+        )
+
+    def _bounds(self) -> OrderBounds:
+        """Return the bounds of one order, by the wall's time, in which a fast simulated exchange makes more candles."""
+        speed = max(1.0, self._exchange.clock.speed)
+        return OrderBounds(entries_per_minute=int(10 * speed), exits_per_minute=int(30 * speed))
+
+    def _spendable(self) -> Decimal:
+        """Return the ledger's cash without what open purchases may take of it."""
+        open_ = [order for order in self.desk.open_orders() if order.intent.side == "buy"]
+        held_back = sum(
+            (
+                (order.intent.amount - order.filled) * (order.intent.price or self._prices.get(order.intent.symbol, Decimal(0)))
+                for order in open_
+            ),
+            Decimal(0),
+        )
+        return self.state.cash - held_back
+
+    def _price_now(self, symbol: str, close: Decimal) -> Decimal:
+        price = self._feed.price(symbol)
+        return close if price is None else exact(price.last)

@@ -1,0 +1,358 @@
+"""Orders kept in line with what should be: stops and ladder steps rest at the exchange, what must go is sold, ends are tidy.
+
+For each symbol a keeper asks a pure plan for the next step, whenever something has happened; after a restart it asks the same.
+Exits go on for as long as the exchange takes them, without a disk too. Entries are the subclass's.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Container
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol
+
+from tradewind_api.ledger import Adjusted, EventData, Intended, LedgerEvent, Position
+from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_engine.trading.orders import Order
+from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
+from tradewind_engine.trading.reconcile import compare_balances
+from tradewind_engine.trading.rounding import MarketRules
+from tradewind_engine.trading.sizing import PaperMarket, exact, share_of_cash, stop_price, target_price
+from tradewind_engine.trading.standing import Facts
+from tradewind_runner import health
+from tradewind_runner.bot_loop import BotLoop
+from tradewind_runner.brokers.errors import BrokerError, CredentialsRefusedError, ForbiddenError
+from tradewind_runner.brokers.port import Balances, Broker
+from tradewind_runner.exchange import Exchange
+from tradewind_runner.feed.port import Feed, Price
+from tradewind_runner.order_desk import BlockedError, OrderDesk
+from tradewind_runner.outbox import OutboxFullError
+from tradewind_runner.reporter import Reporter
+
+log = logging.getLogger("tradewind.runner")
+BALANCES_S, RETRY_S, REFUSED_S, STEPS_AT_ONCE, LOOK_BACK_MS = 60.0, 2.0, 60.0, 12, 600_000
+CLOSE = "CancelOrdersAndClosePositions"
+
+
+class Connected(Broker, Protocol):
+    """A broker that has to be connected first."""
+
+    async def connect(self) -> object:
+        """Make it ready. Raises BrokerError."""
+
+
+class OrderKeeping(BotLoop):
+    """What a bot with orders at a broker does between decisions."""
+
+    def __init__(
+        self,
+        config: BotConfig,
+        exchange: Exchange,
+        reporter: Reporter,
+        start: StartAnswer,
+        *,
+        feed: Feed,
+        broker: Connected,
+    ) -> None:
+        super().__init__(config, exchange, reporter, start, feed=feed)
+        self._broker = broker
+        clock = exchange.clock
+        self.desk = OrderDesk(
+            broker, self._book, clock.now_ms, bot_uid=config.bot.uid, epoch=start.epoch, candle_ms=self._length
+        )
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._sell: dict[str, str] = {}
+        self._guarded_here: set[str] = set()
+        self._staged: dict[str, list[EventData]] = {}
+        self._balances: Balances | None = None
+        self._sent_ms: deque[int] = deque(maxlen=64)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._gate = self._disk = ""
+        self._balances_due = asyncio.Event()
+
+    # What goes on beside the loop
+
+    async def _prepare(self) -> None:
+        """Settle what earlier pods left, and compare with the exchange, before anything is decided."""
+        pause = 0.5
+        self.desk.resume(self.state)
+        while True:
+            try:
+                await self._broker.connect()
+                await self._reconcile()
+            except BrokerError as exc:
+                self.progress.problem = f"not reconciled with the exchange yet: {exc}"
+                self.progress.went_round = asyncio.get_running_loop().time()
+                log.warning("%s", self.progress.problem)
+                if isinstance(exc, CredentialsRefusedError | ForbiddenError):
+                    self.desk.halted = str(exc)  # only its owner can help; asked again now and then
+                    pause = REFUSED_S
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 10.0)
+            else:
+                self.desk.halted = None
+                return
+
+    async def _reconcile(self) -> None:
+        """Adopt our orders that the ledger does not know, settle all, and take out of it what the account does not have."""
+        for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
+            for seen in await self._broker.orders(symbol, since_ms=max(0, self.state.last_event_ms - LOOK_BACK_MS)):
+                self.desk.seen(seen)
+        await self.desk.settle()
+        self._balances = await self._broker.balances()
+        rules = {name: self._rules(name) for name in self._markets}
+        found = compare_balances(self.state, self._balances.total, rules, self._prices)
+        if found.adjustments:
+            self._book(list(found.adjustments))
+        for difference in found.shown:
+            log.warning("reconciled: %s", difference)
+        self._gate = "; ".join(str(difference) for difference in found.beyond_tolerance)
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        self._feed.listen = self._hear
+        tasks.create_task(self.desk.run())
+        tasks.create_task(self._follow_orders())
+        tasks.create_task(self._keep_balances())
+        for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
+            self._wakes[symbol] = asyncio.Event()
+            self._wakes[symbol].set()
+            tasks.create_task(self._keep(symbol))
+
+    async def _follow_orders(self) -> None:
+        """Hear of orders from the exchange's own stream; best effort, the desk looks everything up anyway."""
+        while True:
+            try:
+                async for seen in self._broker.updates():
+                    self.desk.seen(seen)
+            except BrokerError as exc:
+                log.warning("the stream of orders: %s", exc)
+            await asyncio.sleep(RETRY_S)
+
+    async def _keep_balances(self) -> None:
+        while True:
+            try:
+                self._balances = await self._broker.balances()
+            except BrokerError as exc:
+                log.warning("balances: %s", exc)
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._balances_due.clear()
+            try:
+                await asyncio.wait_for(self._balances_due.wait(), BALANCES_S)
+            except TimeoutError:
+                continue
+
+    # Keepers
+
+    async def _keep(self, symbol: str) -> None:
+        """Bring what rests on the exchange in line with what should, whenever something has happened."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wakes[symbol].wait()
+            self._wakes[symbol].clear()
+            for _ in range(STEPS_AT_ONCE):
+                try:
+                    if not await self._step(symbol):
+                        break
+                except (BlockedError, OutboxFullError) as exc:
+                    log.info("%s waits: %s", symbol, exc)
+                    loop.call_later(RETRY_S, self._wake, symbol)
+                    break
+
+    async def _step(self, symbol: str) -> bool:
+        """Do the next thing for a symbol; return whether there may be one after it."""
+        held, orders = self.state.positions.get(symbol, Position()), self.desk.open_orders(symbol)
+        amount = sellable(held, self._rules(symbol), self._prices.get(symbol))
+        if held.amount > 0 and not orders and (amount == 0 and (symbol in self._sell or held.amount < self._step_of(symbol))):
+            reason = f"Dust: {held.amount} of {symbol} is less than the exchange takes"
+            self._book([Adjusted(symbol=symbol, amount=-held.amount, reason=reason)])
+            held = Position()
+        if held.amount <= 0:
+            if not orders:
+                self._sell.pop(symbol, None)
+            self._guarded_here.discard(symbol)
+        found = plan(orders, self._wishes(symbol, held), amount)
+        for cid in found.cancel:
+            await self.desk.cancel(cid)
+        if found.place is not None:
+            return await self._place(symbol, found.place)
+        return bool(found.cancel)
+
+    def _wishes(self, symbol: str, held: Position) -> Wishes:
+        if held.amount <= 0:
+            return Wishes()
+        closing = self.config.stop_policy == CLOSE
+        if self._reporter.kill and closing:
+            self._sell.setdefault(symbol, "Killed")
+        if symbol in self._sell:
+            return Wishes(sell=self._sell[symbol])
+        if self._reporter.kill or (self.stopping and self.config.stop_policy == "CancelOrders"):
+            return Wishes()
+        rules = self._rules(symbol)
+        stop = None if symbol in self._guarded_here else stop_ask(held, self._document, rules)
+        if self._standing().state != "Active":
+            return Wishes(stop=stop)
+        share = share_of_cash(self.state, self.state.cash, symbol, len(self.config.symbols))
+        return Wishes(stop=stop, step=step_ask(held, self._document, self._market(symbol), rules, share=share))
+
+    async def _place(self, symbol: str, ask: Ask) -> bool:
+        """Send what a plan asks for; return whether to go on."""
+        intent = Intended(
+            client_order_id=self._next_id(),
+            symbol=symbol,
+            side=ask.side,
+            order_type=ask.order_type,
+            amount=ask.amount,
+            price=ask.price,
+            stop_price=ask.stop_price,
+            candle_open_ms=self.state.last_candle_ms.get(symbol, 0),
+            reason=ask.reason,
+        )
+        began = asyncio.get_running_loop().time()
+        order = await self._submit(intent)
+        health.ACKNOWLEDGED.observe(asyncio.get_running_loop().time() - began)
+        if order.status != "Rejected":
+            return True
+        if ask.order_type == "stop":
+            self._guarded_here.add(symbol)  # the exchange does not take it: it is guarded by us
+            return True
+        asyncio.get_running_loop().call_later(RETRY_S, self._wake, symbol)
+        await self._look_at_balances(symbol)
+        return False
+
+    async def _look_at_balances(self, symbol: str) -> None:
+        """An exit was refused: what the account no longer has is taken out of the ledger."""
+        try:
+            self._balances = await self._broker.balances()
+        except BrokerError as exc:
+            log.warning("balances: %s", exc)
+            return
+        held = self.state.positions.get(symbol, Position())
+        missing = held.amount - self._balances.total.get(symbol.split("/", maxsplit=1)[0], Decimal(0))
+        if missing > 0:
+            self._book(
+                [Adjusted(symbol=symbol, amount=-missing, reason=f"Reconciled: the account lacks {missing} of {symbol}")]
+            )
+
+    def _hear(self, symbol: str, price: Price) -> None:
+        """Guard what the exchange does not: targets, stops that it has not taken, and stops that fell through."""
+        held = self.state.positions.get(symbol)
+        if held is None or held.amount <= 0 or symbol in self._sell:
+            return
+        level, reason = stop_price(held, self._document)
+        target = target_price(held, self._document)
+        if level > 0 and exact(price.low) <= level:
+            stops = [order.intent for order in self.desk.open_orders(symbol) if order.intent.order_type == "stop"]
+            if not stops or any(stop.price is not None and exact(price.last) < stop.price for stop in stops):
+                self._sell[symbol] = reason
+                self._wake(symbol)
+        elif target is not None and exact(price.high) >= target:
+            self._sell[symbol] = "TakeProfit"
+            self._wake(symbol)
+
+    def _wake(self, symbol: str) -> None:
+        if symbol in self._wakes:
+            self._wakes[symbol].set()
+
+    async def _submit(self, intent: Intended) -> Order:
+        self._sent_ms.append(self._loop_ms())
+        return await self.desk.submit(intent)
+
+    # Ends
+
+    def flat(self) -> bool:
+        """Return whether nothing is held and nothing is under way."""
+        return super().flat() and not self.desk.open_orders()
+
+    def close_positions(self, reason: str, *, only: Container[str] | None = None) -> None:
+        """Have everything sold, or what is named; the keepers do it."""
+        for symbol in self.state.positions:
+            if symbol not in self._sell and (only is None or symbol in only):
+                self._sell[symbol] = reason
+                self._wake(symbol)
+
+    async def wind_down(self, seconds: float) -> str:
+        """Carry out the stop policy; return what could not be done within the time, an empty string if all was."""
+        self.stopping = True
+        policy, loop = self.config.stop_policy, asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        if policy == CLOSE:
+            self.close_positions("Stop")
+        if policy != "LeaveOpen":
+            await self._cancel_all(deadline)
+        for symbol in self._wakes:
+            self._wake(symbol)
+        while (left := self._left(policy)) and loop.time() < deadline and not self._facts().refused:
+            await asyncio.sleep(0.05)
+        return left
+
+    async def _cancel_all(self, deadline: float) -> None:
+        for order in self.desk.open_orders():
+            if order.intent.order_type != "market":
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await self.desk.cancel(order.intent.client_order_id)
+                except TimeoutError:
+                    return
+
+    def _left(self, policy: str) -> str:
+        doubt = [order.intent.client_order_id for order in self.desk.open_orders() if order.in_doubt]
+        resting = [order.intent.client_order_id for order in self.desk.open_orders() if not order.in_doubt]
+        held = sorted(name for name, position in self.state.positions.items() if position.amount > 0)
+        words = [f"not known what became of: {', '.join(doubt)}" if doubt else ""]
+        words += [f"still open: {', '.join(resting)}" if resting and policy != "LeaveOpen" else ""]
+        words += [f"still held: {', '.join(held)}" if held and policy == CLOSE else ""]
+        return "; ".join(word for word in words if word)
+
+    # What is known
+
+    def _facts(self) -> Facts:
+        known = super()._facts()
+        return replace(
+            known,
+            refused=self.desk.halted or "",
+            lease_ended=self.config.mode == "Live" and self._reporter.lease_ended(),
+            gate=self._gate,
+            disk=self._disk,
+            data=self._feed.problem(),
+        )
+
+    def _book(self, events: list[EventData], *, at_ms: int | None = None) -> None:
+        """Book; an intent takes its decision along. Without a disk only purchases are refused: exits are kept in memory."""
+        first = events[0]
+        if isinstance(first, Intended) and first.client_order_id in self._staged:
+            events = [*self._staged[first.client_order_id], *events]
+        group = self._envelopes(events, at_ms)
+        try:
+            self._reporter.put(group)
+            self._disk = ""
+        except OutboxFullError as exc:
+            self._disk = str(exc)
+            if any(isinstance(item, Intended) and item.side == "buy" for item in events) or not self._reporter.hold(group):
+                raise
+        if isinstance(first, Intended):
+            self._staged.pop(first.client_order_id, None)
+        self._happened(group)
+
+    def _happened(self, group: list[LedgerEvent]) -> None:
+        super()._happened(group)
+        if any(entry.type in {"Filled", "Closed", "Adjusted"} for entry in group):
+            self._balances_due.set()
+            for wake in self._wakes.values():
+                wake.set()
+
+    def _loop_ms(self) -> int:
+        return int(asyncio.get_running_loop().time() * 1000)
+
+    def _step_of(self, symbol: str) -> Decimal:
+        return self._markets[symbol].amount_step
+
+    def _rules(self, symbol: str) -> MarketRules:
+        market = self._markets[symbol]
+        return MarketRules(symbol, market.amount_step, price_tick=market.price_tick, min_notional=market.min_notional)
+
+    def _market(self, symbol: str) -> PaperMarket:
+        rules, exchange = self._markets[symbol], self.config.exchange
+        fee, slippage = (Decimal(str(bps)) / 10_000 for bps in (exchange.taker_fee_bps, exchange.slippage_bps))
+        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional)
