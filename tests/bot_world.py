@@ -34,6 +34,9 @@ class Portal:
         self.events: list[LedgerEvent] = []
         self.epoch = 0
         self.kill: list[str] = []
+        self.close_now, self.close_number, self.lease_seconds = False, 0, 900
+        self.credential: dict[str, Any] | None = None
+        self.leases: list[dict[str, Any]] = []
         self.fault: Callable[[str], str] = lambda _: ""
         self.blocks: list[bytes] = []
         self.reports: list[dict[str, Any]] = []
@@ -99,9 +102,10 @@ class Portal:
         return web.json_response(
             {
                 "epoch": self.epoch,
-                "leaseSeconds": 900,
+                "leaseSeconds": self.lease_seconds,
                 "state": json.loads(state.model_dump_json(by_alias=True)),
                 "kill": self.kill,
+                "credential": self.credential,
             }
         )
 
@@ -120,12 +124,15 @@ class Portal:
                 return web.json_response({"code": "SequenceGap", "expectedSeq": known + 1}, status=409)
             self.events.append(item)
             known = item.seq
-        return web.json_response({"acknowledgedSeq": known, "leaseSeconds": 900, "kill": self.kill})
+        return web.json_response({"acknowledgedSeq": known, "leaseSeconds": self.lease_seconds, "kill": self.kill})
 
     def _lease(self, body: dict[str, Any]) -> web.Response:
         if body["epoch"] < self.epoch:
             return web.json_response({"code": "Fenced", "detail": "another pod"}, status=409)
-        return web.json_response({"leaseSeconds": 900, "kill": self.kill, "closeNow": False})
+        self.leases.append(body)
+        close_now = self.close_now and body.get("closedNumber", 0) < self.close_number
+        answer = {"leaseSeconds": self.lease_seconds, "kill": self.kill}
+        return web.json_response(answer | {"closeNow": close_now, "closeNumber": self.close_number})
 
     def _progress(self, _: dict[str, Any]) -> web.Response:
         return web.json_response({})
@@ -138,8 +145,9 @@ class Portal:
 class World:
     """Portal, exchange, and one bot after another on the same configuration file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, speed: float = SPEED, simulator_options: tuple[str, ...] = ()) -> None:
         self.folder, self.portal = folder, Portal()
+        self.speed, self.simulator_options = speed, simulator_options
         self.portal_port = self.portal.port
         self.rest, self.control, self.metrics = free_port(), free_port(), free_port()
         self._simulator: subprocess.Popen[bytes] | None = None
@@ -150,7 +158,7 @@ class World:
 
     def start_simulator(self) -> None:
         command = [sys.executable, "-m", "tradewind_simulator", "--port", str(self.rest), "--control-port", str(self.control)]
-        command += ["--speed", str(SPEED), "--state-dir", str(self.folder / "simulator")]
+        command += ["--speed", str(self.speed), "--state-dir", str(self.folder / "simulator"), *self.simulator_options]
         self._simulator = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: answers(f"http://127.0.0.1:{self.control}/readyz"))
 
@@ -168,7 +176,7 @@ class World:
                 "name": "simulated",
                 "ccxtId": "binance",
                 "endpoint": {"rest": f"http://127.0.0.1:{self.rest}"},
-                "clockSpeed": SPEED,
+                "clockSpeed": self.speed,
             },
             "symbols": [symbol],
             "timeframe": "1m",

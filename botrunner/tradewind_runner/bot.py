@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Any
 
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.validation import parse_document
@@ -21,14 +22,14 @@ from tradewind_api.runner import (
     TerminationMessage,
 )
 from tradewind_runner import health
-from tradewind_runner.brokers.errors import ExchangeUnavailableError
+from tradewind_runner.bot_kinds import make_bot
+from tradewind_runner.bot_loop import BotLoop
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.exchange import Exchange, SymbolUnknownError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.lean_ccxt import UnknownExchangeError
 from tradewind_runner.left_over import resend
 from tradewind_runner.outbox import Outbox, outbox_path
-from tradewind_runner.paper_bot import PaperBot
 from tradewind_runner.portal import (
     EpochUnknownError,
     FencedError,
@@ -42,8 +43,7 @@ from tradewind_runner.settings import VERSION, RunnerSettings
 
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
-STALE_S, FLUSH_S, PRICES_S = 120.0, 8.0, 3.0
-CLOSE = "CancelOrdersAndClosePositions"
+STALE_S, FLUSH_S = 120.0, 8.0
 RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode")
 
 
@@ -57,7 +57,7 @@ class BotProcess:
     def __init__(self, settings: RunnerSettings) -> None:
         self.settings = settings
         self.file = ConfigFile(settings.config, BotConfig)
-        self.bot: PaperBot | None = None
+        self.bot: BotLoop | None = None
         self.waiting_for = "starting"
         self.stop = asyncio.Event()
 
@@ -75,8 +75,6 @@ class BotProcess:
         """Run until told to stop; return the last words. Raises what main turns into exit codes."""
         config = self.file.read()
         parse_document(config.strategy)
-        if config.mode == "Live":  # the operator says no to it earlier; this is the last gate before a false promise
-            raise ConfigurationError("live trading is not available in this version; use mode Paper")
         exchange = Exchange(config.exchange)
         try:
             async with PortalClient(self.settings.portal_url, self.settings.token_file) as portal:
@@ -85,10 +83,10 @@ class BotProcess:
                     return TerminationMessage(code="Stopped", message="stopped before it started", receipt=True)
                 outbox = Outbox(outbox_path(self.settings.state_dir, answer.epoch))
                 reporter = Reporter(portal, outbox, answer)
-                self.bot = PaperBot(config, exchange, reporter, answer)
-                health.LIVE.set(0)
+                health.LIVE.set(config.mode == "Live")
                 try:
-                    return await self._trade(self.bot, reporter)
+                    async with make_bot(config, exchange, reporter, answer) as self.bot:
+                        return await self._trade(self.bot, reporter)
                 finally:
                     outbox.close()
         finally:
@@ -111,7 +109,7 @@ class BotProcess:
                 pause = min(pause * 2, 5.0)
         return None
 
-    async def _trade(self, bot: PaperBot, reporter: Reporter) -> TerminationMessage:
+    async def _trade(self, bot: BotLoop, reporter: Reporter) -> TerminationMessage:
         tasks = [
             asyncio.create_task(bot.run()),
             asyncio.create_task(reporter.run(bot.trading)),
@@ -119,29 +117,43 @@ class BotProcess:
             asyncio.create_task(self.stop.wait()),
         ]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        tasks[0].cancel()
         tasks[2].cancel()
         failure = next((task.exception() for task in done if task.exception()), None)
         reason = "UpdateReady" if isinstance(failure, UpdateReady) else "Stopped"
         if failure is not None and not isinstance(failure, UpdateReady):
-            tasks[1].cancel()
+            await _end(*tasks)
             raise _innermost(failure)
-        left = await _close_all(bot) if reason == "Stopped" and bot.config.stop_policy == CLOSE else ""
+        left = "" if reason == "UpdateReady" else await self._wind_down(bot, tasks)
+        await _end(tasks[0])
         bot.say(Stopped(reason=reason, message=left))
         flushed = await reporter.flush(FLUSH_S)
-        tasks[1].cancel()
+        await _end(*tasks)
         message = left if flushed else f"{reporter.waiting} events were not handed to the portal"
         return TerminationMessage(
             code="UpdateReady" if reason == "UpdateReady" else "Stopped", message=message, receipt=flushed and not left
         )
 
-    async def _watch(self, bot: PaperBot, reporter: Reporter) -> None:
+    async def _wind_down(self, bot: BotLoop, tasks: list[asyncio.Task[Any]]) -> str:
+        """Carry out the stop policy beside the loop; if that ends meanwhile, so does everything. The rest is for the flush."""
+        seconds = max(1.0, bot.config.shutdown_timeout_seconds - FLUSH_S - 2.0)
+        winding = asyncio.create_task(bot.wind_down(seconds))
+        await asyncio.wait([winding, tasks[0], tasks[1]], return_when=asyncio.FIRST_COMPLETED)
+        if not winding.done():
+            await _end(winding, *tasks)
+            failure = next((task.exception() for task in tasks[:2] if not task.cancelled() and task.exception()), None)
+            if failure is not None:
+                raise _innermost(failure)
+        return winding.result()
+
+    async def _watch(self, bot: BotLoop, reporter: Reporter) -> None:
         """Follow the configuration: most of it acts at once, another strategy when the bot is flat, or at once if so asked."""
         pending: BotConfig | None = None
         while True:
             await asyncio.sleep(0.5)
             if reporter.close_now:
                 bot.close_positions("CloseNow")
+                if bot.flat():
+                    reporter.closed_number = reporter.close_number
             if self.file.changed():
                 try:
                     fresh = self.file.read()
@@ -158,14 +170,10 @@ class BotProcess:
                 raise UpdateReady
 
 
-async def _close_all(bot: PaperBot) -> str:
-    """Sell all that is held; return what could not be sold."""
-    try:
-        await asyncio.wait_for(bot.look_at_prices(), PRICES_S)
-    except (ExchangeUnavailableError, TimeoutError) as exc:
-        log.warning("no price to sell at: %r", exc)
-    bot.close_positions("Stop")
-    return f"still held: {', '.join(sorted(bot.state.positions))}" if bot.state.positions else ""
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _innermost(failure: BaseException) -> BaseException:

@@ -96,8 +96,9 @@ class OrderKeeping(BotLoop):
 
     async def _reconcile(self) -> None:
         """Adopt our orders that the ledger does not know, settle all, and take out of it what the account does not have."""
+        since = (self.state.last_event_ms or int(self._exchange.clock.now_ms())) - LOOK_BACK_MS
         for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
-            for seen in await self._broker.orders(symbol, since_ms=max(0, self.state.last_event_ms - LOOK_BACK_MS)):
+            for seen in await self._broker.orders(symbol, since_ms=max(1, since)):
                 self.desk.seen(seen)
         await self.desk.settle()
         self._balances = await self._broker.balances()

@@ -1,0 +1,66 @@
+"""Which bot a configuration asks for, put together: on paper candle by candle, or with orders at a broker."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tradewind_api.document.validation import lookback_of, parse_document
+from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_runner.bot_loop import BotLoop
+from tradewind_runner.configuration import ConfigurationError
+from tradewind_runner.exchange import Exchange
+from tradewind_runner.feed.port import Feed
+from tradewind_runner.feed.rest import RestFeed
+from tradewind_runner.paper_bot import PaperBot
+from tradewind_runner.reporter import Reporter
+
+
+@asynccontextmanager
+async def make_bot(config: BotConfig, exchange: Exchange, reporter: Reporter, answer: StartAnswer) -> AsyncIterator[BotLoop]:
+    """Yield the bot, and let go of its connections after it. Raises ConfigurationError.
+
+    What only one kind needs is imported only by it: a paper bot loads no WebSocket.
+    """
+    if config.mode == "Paper" and config.paper_fill == "Candle":
+        yield PaperBot(config, exchange, reporter, answer)
+        return
+    if config.mode == "Paper":
+        raise ConfigurationError("paperFill Book is not available in this version; use Candle")
+    if answer.credential is None:
+        raise ConfigurationError("a live bot needs an exchange key, and the portal handed out none: name one in credentials")
+    from tradewind_runner.brokers.ccxt import CcxtBroker  # noqa: PLC0415 - see above
+    from tradewind_runner.order_bot import OrderBot  # noqa: PLC0415 - see above
+
+    symbols = sorted({*config.symbols, *answer.state.positions})
+    try:
+        broker = CcxtBroker(config.exchange, answer.credential, symbols, clock=exchange.clock)
+    except ValueError as exc:
+        raise ConfigurationError(str(exc)) from exc
+    try:
+        yield OrderBot(config, exchange, reporter, answer, feed=make_feed(config, exchange, symbols), broker=broker)
+    finally:
+        await broker.close()
+
+
+def make_feed(config: BotConfig, exchange: Exchange, symbols: list[str]) -> Feed:
+    """Return the market data of a configuration: by WebSocket, unless a made-up exchange has none."""
+    lookback = lookback_of(parse_document(config.strategy))
+    rest = RestFeed(exchange, config.timeframe, lookback)
+    if config.exchange.endpoint is not None and config.exchange.endpoint.ws is None:
+        return rest
+    from tradewind_runner.feed.pro import FINAL_WORDS, ProCandleSocket  # noqa: PLC0415 - see above
+    from tradewind_runner.feed.stream import StreamFeed  # noqa: PLC0415 - see above
+
+    def open_socket() -> ProCandleSocket:
+        markets = exchange.parsed_markets()
+        known = [symbol for symbol in symbols if any(market["symbol"] == symbol for market in markets)]
+        return ProCandleSocket(config.exchange, markets, symbols=known, timeframe=config.timeframe)
+
+    return StreamFeed(
+        open_socket,
+        rest,
+        exchange.clock,
+        symbols=symbols,
+        timeframe=config.timeframe,
+        lookback=lookback,
+        final_words=config.exchange.ccxt_id in FINAL_WORDS,
+    )
