@@ -8,10 +8,18 @@ from typing import Any
 
 from bot_world import World
 
+from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.ledger import LedgerState, fold
 
 KEY, SECRET = "needle-key-7c1f", "needle-secret-93ab"
 ACCOUNTS = {"trader": {"balances": {"USDT": "20000"}, "keys": [{"key": KEY, "secret": SECRET}]}}
+
+
+def holding(**protect: float) -> dict[str, Any]:
+    """Return a strategy that buys soon and sells by nothing but its protection: a stop far away, unless another is wanted."""
+    document = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5}).to_json()
+    del document["exit"]
+    return document | {"protect": protect or {"stopLossPercent": 50}}
 
 
 class LiveWorld(World):
@@ -57,7 +65,7 @@ def check_against_exchange(world: LiveWorld) -> None:
     closed = {item.data["clientOrderId"] for item in world.portal.of_type("Closed")}
     still = {order["clientOrderId"] for order in orders if order["status"] in {"NEW", "PARTIALLY_FILLED"}}
     assert still <= intents - closed
-    balances = {row["asset"]: row for row in world.control_call("GET", "accounts/trader")["balances"]}
+    balances = world.control_call("GET", "accounts/trader")["balances"]
     for symbol, position in world.state().positions.items():
         there = balances[symbol.split("/")[0]]
         assert position.amount <= Decimal(there["free"]) + Decimal(there["locked"])

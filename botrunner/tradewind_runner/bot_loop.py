@@ -17,6 +17,7 @@ from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.timeframes import timeframe_ms
 from tradewind_engine.trading.paper import NextId
 from tradewind_engine.trading.risk import breach
+from tradewind_engine.trading.sizing import PaperMarket
 from tradewind_engine.trading.standing import Facts, Standing, standing
 from tradewind_runner import health
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
@@ -73,7 +74,7 @@ class BotLoop:
             while True:
                 try:
                     await self._round()
-                    self.progress.problem = "; ".join(self._warming.values())
+                    self.progress.problem = self._trouble()
                 except (ExchangeUnavailableError, OutboxFullError) as exc:
                     health.EXCHANGE_ERRORS.inc()
                     self.progress.problem = str(exc)
@@ -172,6 +173,10 @@ class BotLoop:
         self._trade(symbol, window, newest - self._length if done is None else done)
         await asyncio.sleep(0)  # an order that was decided on is written down before anything else is looked at
 
+    def _trouble(self) -> str:
+        """Return why the bot is not ready, an empty string when it is."""
+        return "; ".join(self._warming.values())
+
     def _halt_on_breach(self) -> None:
         reason = breach(self.state, self.config.risk)
         if reason and not self.state.halted:
@@ -229,6 +234,12 @@ class BotLoop:
         for entry in group:
             if entry.type == "Filled":
                 health.ORDERS.labels(str(entry.data["side"])).inc()
+
+    def _market(self, symbol: str) -> PaperMarket:
+        rules, exchange = self._markets[symbol], self.config.exchange
+        costs = exchange.taker_fee_bps, exchange.slippage_bps, exchange.maker_fee_bps
+        fee, slippage, maker = (Decimal(str(bps)) / 10_000 for bps in costs)
+        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional, maker)
 
     def _measure(self) -> None:
         health.HEARTBEAT.set(time.time())

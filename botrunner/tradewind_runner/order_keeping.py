@@ -16,9 +16,8 @@ from tradewind_api.ledger import Adjusted, EventData, Intended, LedgerEvent, Pos
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.orders import Order
 from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
-from tradewind_engine.trading.reconcile import compare_balances
 from tradewind_engine.trading.rounding import MarketRules
-from tradewind_engine.trading.sizing import PaperMarket, exact, share_of_cash, stop_price, target_price
+from tradewind_engine.trading.sizing import exact, share_of_cash, stop_price, target_price
 from tradewind_engine.trading.standing import Facts
 from tradewind_runner import health
 from tradewind_runner.bot_loop import BotLoop
@@ -26,12 +25,13 @@ from tradewind_runner.brokers.errors import BrokerError, CredentialsRefusedError
 from tradewind_runner.brokers.port import Balances, Broker
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed.port import Feed, Price
+from tradewind_runner.gate import Gate
 from tradewind_runner.order_desk import BlockedError, OrderDesk
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 
 log = logging.getLogger("tradewind.runner")
-BALANCES_S, RETRY_S, REFUSED_S, STEPS_AT_ONCE, LOOK_BACK_MS = 60.0, 2.0, 60.0, 12, 600_000
+BALANCES_S, RETRY_S, REFUSED_S, STEPS_AT_ONCE = 60.0, 2.0, 60.0, 12
 CLOSE = "CancelOrdersAndClosePositions"
 
 
@@ -76,39 +76,38 @@ class OrderKeeping(BotLoop):
     async def _prepare(self) -> None:
         """Settle what earlier pods left, and compare with the exchange, before anything is decided."""
         pause = 0.5
-        self.desk.resume(self.state)
         while True:
             try:
                 await self._broker.connect()
-                await self._reconcile()
+                break
             except BrokerError as exc:
-                self.progress.problem = f"not reconciled with the exchange yet: {exc}"
-                self.progress.went_round = asyncio.get_running_loop().time()
-                log.warning("%s", self.progress.problem)
-                if isinstance(exc, CredentialsRefusedError | ForbiddenError):
-                    self.desk.halted = str(exc)  # only its owner can help; asked again now and then
-                    pause = REFUSED_S
-                await asyncio.sleep(pause)
+                self._wait_for_exchange(f"the exchange does not let us in: {exc}")
+                refused = isinstance(exc, CredentialsRefusedError | ForbiddenError)
+                self.desk.halted = str(exc) if refused else None  # only its owner can help; asked again now and then
+                await asyncio.sleep(REFUSED_S if refused else pause)
                 pause = min(pause * 2, 10.0)
-            else:
-                self.desk.halted = None
-                return
+        self.desk.halted = None
+        self.desk.resume(self.state)
+        gate = Gate(self._broker, self.desk, self._book, lambda: self.state, self._exchange.clock.now_ms)
+        symbols = {*self.config.symbols, *self.state.positions} & self._markets.keys()
+        passing = asyncio.create_task(
+            gate.pass_through(symbols, {name: self._rules(name) for name in self._markets}, self._prices)
+        )
+        try:
+            while not (await asyncio.wait({passing}, timeout=1.0))[0]:
+                self._wait_for_exchange(gate.problem)
+        finally:
+            passing.cancel()
+        passed = passing.result()
+        if (passed.blocked or "").startswith(("CredentialsRefused", "Forbidden")):
+            self.desk.halted = passed.blocked
+        else:
+            self._gate = passed.blocked or ""
 
-    async def _reconcile(self) -> None:
-        """Adopt our orders that the ledger does not know, settle all, and take out of it what the account does not have."""
-        since = (self.state.last_event_ms or int(self._exchange.clock.now_ms())) - LOOK_BACK_MS
-        for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
-            for seen in await self._broker.orders(symbol, since_ms=max(1, since)):
-                self.desk.seen(seen)
-        await self.desk.settle()
-        self._balances = await self._broker.balances()
-        rules = {name: self._rules(name) for name in self._markets}
-        found = compare_balances(self.state, self._balances.total, rules, self._prices)
-        if found.adjustments:
-            self._book(list(found.adjustments))
-        for difference in found.shown:
-            log.warning("reconciled: %s", difference)
-        self._gate = "; ".join(str(difference) for difference in found.beyond_tolerance)
+    def _wait_for_exchange(self, problem: str) -> None:
+        self.progress.problem = problem
+        self.progress.went_round = asyncio.get_running_loop().time()
+        log.warning("%s", problem)
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         self._feed.listen = self._hear
@@ -122,12 +121,15 @@ class OrderKeeping(BotLoop):
 
     async def _follow_orders(self) -> None:
         """Hear of orders from the exchange's own stream; best effort, the desk looks everything up anyway."""
+        told = False
         while True:
             try:
                 async for seen in self._broker.updates():
+                    told = False
                     self.desk.seen(seen)
             except BrokerError as exc:
-                log.warning("the stream of orders: %s", exc)
+                log.log(logging.DEBUG if told else logging.WARNING, "the stream of orders: %s", exc)
+                told = True
             await asyncio.sleep(RETRY_S)
 
     async def _keep_balances(self) -> None:
@@ -136,7 +138,10 @@ class OrderKeeping(BotLoop):
                 self._balances = await self._broker.balances()
             except BrokerError as exc:
                 log.warning("balances: %s", exc)
-                await asyncio.sleep(RETRY_S)
+                refused = isinstance(exc, CredentialsRefusedError | ForbiddenError)
+                if refused:
+                    self.desk.halted = self.desk.halted or str(exc)
+                await asyncio.sleep(REFUSED_S if refused else RETRY_S)
                 continue
             self._balances_due.clear()
             try:
@@ -308,6 +313,9 @@ class OrderKeeping(BotLoop):
 
     # What is known
 
+    def _trouble(self) -> str:
+        return self.desk.halted or super()._trouble()
+
     def _facts(self) -> Facts:
         known = super()._facts()
         return replace(
@@ -352,8 +360,3 @@ class OrderKeeping(BotLoop):
     def _rules(self, symbol: str) -> MarketRules:
         market = self._markets[symbol]
         return MarketRules(symbol, market.amount_step, price_tick=market.price_tick, min_notional=market.min_notional)
-
-    def _market(self, symbol: str) -> PaperMarket:
-        rules, exchange = self._markets[symbol], self.config.exchange
-        fee, slippage = (Decimal(str(bps)) / 10_000 for bps in (exchange.taker_fee_bps, exchange.slippage_bps))
-        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional)

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Container
-from decimal import Decimal
 
 from tradewind_api.ledger import EventData
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.trading.paper import Situation, candle_events, sell_all
-from tradewind_engine.trading.sizing import PaperMarket, exact
+from tradewind_engine.trading.sizing import exact
 from tradewind_runner import health
 from tradewind_runner.bot_loop import BotLoop
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
@@ -76,9 +75,3 @@ class PaperBot(BotLoop):
             self._halt_on_breach()
             self.progress.last_candle_ms = ts
             health.LAG.observe(max(0.0, (now - ts - self._length) / 1000.0))
-
-    def _market(self, symbol: str) -> PaperMarket:
-        rules, exchange = self._markets[symbol], self.config.exchange
-        costs = exchange.taker_fee_bps, exchange.slippage_bps, exchange.maker_fee_bps
-        fee, slippage, maker = (Decimal(str(bps)) / 10_000 for bps in costs)
-        return PaperMarket(symbol, fee, slippage, rules.amount_step, rules.min_notional, maker)

@@ -172,7 +172,7 @@ def test_closing_on_stop_sells_everything(world):
         ({"symbol": "NOPE/USDT"}, "Failed", 1, "the exchange does not trade NOPE/USDT"),
         ({"strategy": {"nodes": []}}, "BadStrategy", 64, "timeframe: is required"),
         ({"mode": "Dream"}, "Failed", 1, "mode"),
-        ({"mode": "Live"}, "Failed", 1, "live trading is not available"),
+        ({"mode": "Live"}, "Failed", 1, "a live bot needs an exchange key"),
     ],
 )
 def test_what_cannot_run_says_why_and_ends(world, changes, code, exit_code, message):
