@@ -107,6 +107,12 @@ class BacktestOptimization(Resource):
     )
     budget: int = Field(default=2000, ge=1, le=200000, description="Points scored in batches.")
     trials: int = Field(default=60, ge=0, le=1000, description="Points proposed one by one afterwards (TPE).")
+    parallelism: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Processors to search with; beyond the plan's for one backtest several pods share the points.",
+    )
     walk_forward: WalkForwardSpec | None = Field(default=None, description="Judge the choice on what it has not seen.")
 
 

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
-from tradewind_api.document.ranges import axes_of
 from tradewind_api.plan import PlanSpec
-from tradewind_operator.desired.config_map import backtest_config, backtest_config_map
+from tradewind_operator.desired.config_map import backtest_config, backtest_config_map, shared_config
 from tradewind_operator.desired.job import job
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.pod_state import PodState, last_words
+from tradewind_operator.desired.sharing import sharing_in, sharing_of
 from tradewind_operator.desired.status import Fact
 from tradewind_operator.desired.strategies import MISSING, reference_of, resolve_strategy
 from tradewind_operator.settings import OperatorSettings
@@ -40,8 +40,9 @@ class BacktestPlan:
 class BacktestContext:
     """What a backtest is judged by.
 
-    `waiting_before` and `running` count the tenant's other unfinished ones; `library` are the namespace's Strategies by name,
-    `kept` is the document that was copied into its ConfigMap: a backtest runs what its Strategy was then, edits come too late.
+    `waiting_before` counts the tenant's other unfinished ones, `running` the pods of those that run. `library` are the
+    namespace's Strategies by name, `kept` is the document that was copied into its ConfigMap: a backtest runs what its Strategy
+    was then, edits come too late.
     """
 
     tenant: Object | None
@@ -62,8 +63,7 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
         pinned = context.kept if reference_of(backtest) else None
         document = pinned or resolve_strategy(backtest["spec"], context.library)
         config = backtest_config(backtest, context.tenant, document)
-        if config.optimization:
-            axes_of(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in config.optimization.parameters})
+        sharing = sharing_of(backtest["spec"], document, config.optimization, context.plan)
     except InvalidDocumentError as exc:
         if exc.errors[0].code == MISSING:
             return _waits_for_strategy(str(exc.errors[0].message))
@@ -73,10 +73,12 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
         return _failed("UserError", f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
     except ValueError as exc:
         return _failed("UserError", f"spec.dataset: {exc}")
+    if its_job is not None:
+        sharing = sharing_in(its_job)
     digest = strategy_digest(document)
     objects = [
-        backtest_config_map(backtest, context.tenant, config),
-        job(backtest, context.tenant, context.plan, context.settings),
+        backtest_config_map(backtest, context.tenant, shared_config(config, sharing.shards)),
+        job(backtest, context.tenant, context.plan, context.settings, sharing),
     ]
     ended = _ended(its_job, pod, digest)
     if ended is not None:
@@ -89,12 +91,13 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
         ]
         return BacktestPlan(objects, facts, "Running", admit=True, digest=digest)
     limit = context.plan.limits.concurrent_backtests
-    if context.running + context.waiting_before >= limit:
-        position = context.running + context.waiting_before - limit + 1
+    position = context.running + context.waiting_before + sharing.pods - limit
+    if position > 0:
         message = f"position {position}: plan {context.plan.display_name} runs {limit} backtests at once"
         facts = [Fact("Admitted", False, "WaitingForQuota", message), Fact("Running", False, "Queued"), _open()]
         return BacktestPlan(objects, facts, "Queued", digest=digest)
-    facts = [Fact("Admitted", True, "Admitted"), Fact("Running", True, "PodStarting"), _open()]
+    message = f"{sharing.shards} shards of the points, {sharing.pods} pods at once" if sharing.shards > 1 else ""
+    facts = [Fact("Admitted", True, "Admitted", message), Fact("Running", True, "PodStarting"), _open()]
     return BacktestPlan(objects, facts, "Running", admit=True, digest=digest)
 
 

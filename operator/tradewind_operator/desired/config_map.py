@@ -78,8 +78,16 @@ def _optimization(asked: Object | None) -> Optimization | None:
     if asked is None:
         return None
     walk = asked.get("walkForward")
+    told = {key: value for key, value in asked.items() if key not in {"walkForward", "parallelism"}}
     folds = {"folds": walk.get("folds", 4), "kind": walk.get("kind", "Rolling")} if walk is not None else {}
-    return Optimization.model_validate({key: value for key, value in asked.items() if key != "walkForward"} | folds)
+    return Optimization.model_validate(told | folds)
+
+
+def shared_config(config: BacktestConfig, shards: int) -> BacktestConfig:
+    """Return what the pods of a shared optimisation are told: how many shards there are."""
+    if config.optimization is None:
+        return config
+    return config.model_copy(update={"optimization": config.optimization.model_copy(update={"shards": shards})})
 
 
 def bot_config_map(bot: Object, tenant: Object, config: BotConfig) -> Object:

@@ -6,13 +6,22 @@ from tradewind_api.plan import PlanSpec
 from tradewind_api.runner import EXIT_BAD_STRATEGY, EXIT_DATA_MISSING
 from tradewind_operator.desired.names import WORKER_ACCOUNT, Object, child_name, labels, owned_by
 from tradewind_operator.desired.pods import environment, pod_spec
+from tradewind_operator.desired.sharing import ALONE, Sharing
 from tradewind_operator.settings import OperatorSettings
 
+RETRIES = 3
+INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
-def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSettings) -> Object:
-    """Return the Job of a backtest. Faults of strategy and data end it at once, a lost node does not count."""
+
+def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSettings, sharing: Sharing = ALONE) -> Object:
+    """Return the Job of a backtest. Faults of strategy and data end it at once, a lost node does not count.
+
+    An optimisation that several pods share is an Indexed Job: a pod's index is the number of its shard, and each index may
+    fail as often as a whole Job otherwise.
+    """
     name, metadata, spec = child_name("backtest", backtest), backtest["metadata"], backtest["spec"]
     its_labels = labels("backtest", tenant, backtest=metadata["name"], backtest_uid=metadata["uid"])
+    shared = sharing.shards > 1
     memory = plan.limits.backtest_memory_mebibytes
     container = {
         "name": "worker",
@@ -22,6 +31,7 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
         "env": [
             *environment(settings.portal_url, "backtest.json"),
             {"name": "TRADEWIND_RUNNER_CPUS", "value": str(math.ceil(plan.limits.backtest_cpu))},
+            *([{"name": "TRADEWIND_RUNNER_SHARD", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}] if shared else []),
         ],
         "resources": {
             "requests": {"cpu": "100m", "memory": f"{memory // 4}Mi"},
@@ -41,7 +51,7 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
         },
         "spec": {
             "suspend": True,
-            "backoffLimit": 3,
+            **(_indexed(sharing) if shared else {"backoffLimit": RETRIES}),
             "activeDeadlineSeconds": spec.get("activeDeadlineSeconds", 3600),
             "ttlSecondsAfterFinished": spec.get("ttlSecondsAfterFinished", 86400),
             "podFailurePolicy": {
@@ -52,4 +62,15 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
             },
             "template": {"metadata": {"labels": its_labels}, "spec": pod | {"restartPolicy": "Never"}},
         },
+    }
+
+
+def _indexed(sharing: Sharing) -> Object:
+    """Return what makes a Job of shards; one that fails for good ends all, since nobody could put the rest together."""
+    return {
+        "completionMode": "Indexed",
+        "completions": sharing.shards,
+        "parallelism": sharing.pods,
+        "backoffLimitPerIndex": RETRIES,
+        "maxFailedIndexes": 0,
     }

@@ -50,6 +50,17 @@ def pod_state(pod: Object | None) -> PodState:
     )
 
 
+def telling(states: list[PodState]) -> PodState:
+    """Return the pod whose last words tell of its Job: the one with the result, else one that failed, else the newest.
+
+    Of the pods that share an optimisation only the last one to be done has a result. `states` are newest first.
+    """
+    for state in states:
+        if last_words(state.last_words).get("result"):
+            return state
+    return next((state for state in states if state.exit_code), states[0] if states else PodState())
+
+
 def last_words(text: str) -> Object:
     """Return the decoded termination message of a runner; whatever else it is, under `message`."""
     try:

@@ -5,7 +5,7 @@ from typing import Any
 from tradewind_kube.errors import NotFoundError
 from tradewind_operator.desired.backtest import FINAL, BacktestContext, BacktestPlan, desired_backtest, job_ended
 from tradewind_operator.desired.names import Object, child_name
-from tradewind_operator.desired.pod_state import pod_state
+from tradewind_operator.desired.pod_state import pod_state, telling
 from tradewind_operator.desired.strategies import MISSING, kept_document
 from tradewind_operator.reconcile.apply import ensure
 from tradewind_operator.reconcile.context import Context
@@ -27,9 +27,10 @@ async def reconcile_backtest(context: Context, key: tuple[str, str]) -> float | 
     job_key = (key[0], child_name("backtest", backtest))
     its_job = context.world.children["Job"].get(job_key)
     pods = context.world.pods_of(key[0], "tradewind.dev/backtest-uid", backtest["metadata"]["uid"])
-    state = pod_state(pods[0] if pods else None)
-    if job_ended(its_job) and pods and state.exit_code is None:
-        return 0.5  # the pod's last words are on their way
+    states = [pod_state(pod) for pod in pods]
+    if job_ended(its_job) and any(state.exit_code is None for state in states):
+        return 0.5  # last words are on their way
+    state = telling(states)
     running, waiting = _others(context, backtest)
     judged = BacktestContext(
         tenant=tenant,
@@ -62,7 +63,7 @@ async def _act(context: Context, plan: BacktestPlan, job_key: tuple[str, str], i
 
 
 def _others(context: Context, backtest: Object) -> tuple[int, int]:
-    """Return how many other backtests of the namespace run, and how many older ones wait."""
+    """Return how many pods other backtests of the namespace run, and how many older ones wait."""
     metadata, running, waiting, older = backtest["metadata"], 0, 0, True
     for other in context.world.in_namespace("backtests", metadata["namespace"]):
         if other["metadata"]["uid"] == metadata["uid"]:
@@ -72,7 +73,7 @@ def _others(context: Context, backtest: Object) -> tuple[int, int]:
             continue
         its_job = context.world.children["Job"].get((metadata["namespace"], child_name("backtest", other)))
         if its_job is not None and not its_job["spec"].get("suspend") and not job_ended(its_job):
-            running += 1
+            running += its_job["spec"].get("parallelism") or 1
         elif older and not job_ended(its_job) and not _without_strategy(other):
             waiting += 1
     return running, waiting
