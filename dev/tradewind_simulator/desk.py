@@ -30,6 +30,7 @@ KINDS: dict[str, Kind] = {
 SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
 STATUS_OF_END = {"Filled": "FILLED", "Expired": "EXPIRED", "Prevented": "EXPIRED_IN_MATCH", "Rejected": "REJECTED"}
 CANCELLABLE = frozenset({"TRADING", "CANCEL_ONLY"})
+STOP_ROOM = Decimal("1.05")  # a market order may cost more than its stop price
 INSUFFICIENT = "Account has insufficient balance for requested action."
 
 
@@ -68,9 +69,9 @@ class Desk:
         return floor
 
     def advance_all(self) -> None:
-        """Move every market that an order waits in; called by a timer, so that fills are told when they happen."""
+        """Move every market that must be followed; called by a timer, so that fills are told when they happen."""
         for symbol, (floor, _) in tuple(self._floors.items()):
-            if len(floor.market) and symbol in self.exchange.listings:
+            if not floor.market.idle and symbol in self.exchange.listings:
                 self.advance(symbol)
 
     def check(self, account: Account, wanted: Wanted) -> Floor:
@@ -108,11 +109,11 @@ class Desk:
         lock = self._money(floor, account, offer)
         if wanted.stop_price is not None:
             floor.learn_last(now_ms)
-        empty = not len(market)
+        idle = market.idle
         outcomes = market.place(offer, now_ms)
         if outcomes and isinstance(outcomes[0], Ended) and outcomes[0].outcome == "Rejected":
             raise rejected(outcomes[0].reason)
-        if empty and len(market):
+        if idle and not market.idle:
             floor.watch(now_ms, self.exchange.clock.speed)
         self._last_id += 1
         amount = wanted.amount or _bought(outcomes, offer.order_id)
@@ -138,7 +139,7 @@ class Desk:
         side = SIDES[wanted.side]
         kind, most = KINDS[wanted.order_type], wanted.quote_amount
         if kind in {"stop_loss", "take_profit"} and side == "buy" and wanted.amount and wanted.stop_price:
-            most = wanted.amount * wanted.stop_price  # what is locked for it is all that it may spend
+            most = wanted.amount * wanted.stop_price * STOP_ROOM  # this is locked, so it is all that it may spend
         return Offer(
             str(self._last_id + 1),
             side,
@@ -165,8 +166,10 @@ class Desk:
                 wanted = offer.most_quote
             elif offer.side == "sell":
                 wanted = offer.amount or wanted
+        elif offer.side == "buy" and offer.most_quote is not None:
+            wanted = locks = offer.most_quote
         elif offer.side == "buy":
-            wanted = locks = (offer.amount or ZERO) * (offer.price or offer.stop_price or ZERO)
+            wanted = locks = (offer.amount or ZERO) * (offer.price or ZERO)
         else:
             wanted = locks = offer.amount or ZERO
         if wanted > free:

@@ -36,7 +36,7 @@ class Floor:
         """Move the market to `now_ms` and return what that did to orders."""
         step = _step(speed)
         outcomes: list[Outcome] = []
-        if len(self.market) and self.moment <= now_ms:
+        if not self.market.idle and self.moment <= now_ms:
             if now_ms - self.moment > MOST_LOOKS * step:
                 step = (now_ms - self.moment) // MOST_LOOKS // LOOK_MS * LOOK_MS + LOOK_MS
                 self.prints = deque(trades(self.listing, self.told, self.moment + step))
@@ -63,13 +63,13 @@ class Floor:
         """Go to `now_ms` without what was traded on the way: the symbol was halted."""
         if now_ms // LOOK_MS * LOOK_MS != self.moment:
             self._look(now_ms // LOOK_MS * LOOK_MS, 0)
-            if len(self.market):
+            if not self.market.idle:
                 self.watch(now_ms, speed)
         self.told = now_ms
 
     def learn_last(self, now_ms: int) -> None:
         """Tell matching the last price of a market that nobody followed."""
-        if not len(self.market):
+        if self.market.idle:
             found = trades(self.listing, now_ms - 2 * self.listing.source.step_ms, now_ms)
             if found:
                 self.market.printed(found[-1])

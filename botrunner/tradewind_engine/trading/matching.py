@@ -66,6 +66,11 @@ class MatchingMarket:
         """Return how many orders of ours rest or wait for their stop price."""
         return len(self._resting["buy"]) + len(self._resting["sell"]) + len(self._stops)
 
+    @property
+    def idle(self) -> bool:
+        """Whether it need not be followed: no order of ours waits, and none has taken what is still shown."""
+        return not (len(self) or self._consumed["buy"] or self._consumed["sell"])
+
     def show(self, book: Book) -> None:
         """Take the book as the market shows it now."""
         if book is self.book:
