@@ -1,6 +1,7 @@
 """`tw backtest`: with --data here and now, without it in the cluster."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -51,6 +52,11 @@ def run(
     to: Annotated[str, typer.Option(help="end, not included (in the cluster)")] = "",
     fee_bps: Annotated[float, typer.Option(min=0, max=1000, help="fee of each fill, basis points")] = 10.0,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
+    maker_bps: Annotated[
+        float | None, typer.Option(min=0, max=1000, help="fee of a resting order; --fee-bps if not given")
+    ] = None,
+    amount_step: Annotated[float, typer.Option(min=0, help="smallest step of an amount at the market (with --data)")] = 0.0,
+    min_notional: Annotated[float, typer.Option(min=0, help="smallest order of the market, in quote (with --data)")] = 0.0,
     capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
     name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
@@ -68,14 +74,16 @@ def run(
     if data is None:
         from tradewind_cli.cluster_backtest import ClusterRun, submit  # noqa: PLC0415 - needs the network half
 
+        if amount_step or min_notional:
+            fail("--amount-step and --min-notional need --data: in the cluster a run has no market data", code=EXIT_USAGE)
         if (html or open_) and not watch:
             fail("--html and --open need the result: give --watch too, or --data to run here", code=EXIT_USAGE)
-        asked = ClusterRun(strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name)
+        asked = ClusterRun(strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name, maker_bps)
         report = submit(asked, parameters, watch=watch, output=output)
         candles = None
     else:
-        names, money = (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps)
-        report, candles = _run_here(strategy, data, names, money, parameters, tried)
+        names, money = (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps, maker_bps)
+        report, candles = _run_here(strategy, data, names, money, (amount_step, min_notional), parameters, tried)
     if report is not None:
         print_report(report, output, full=full)
         deliver(report, title=Path(strategy).stem, candles=candles, html=html, open_=open_)
@@ -137,21 +145,21 @@ def _run_here(
     strategy: str,
     data: Path,
     names: tuple[str, str, str],
-    money: tuple[float, float, float],
+    money: tuple[float, float, float, float | None],
+    market: tuple[float, float],
     parameters: dict[str, float],
     tried: int,
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     from tradewind_cli.local_backtest import LocalRun, run_local  # noqa: PLC0415 - numba takes half a second
-    from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
+    from tradewind_engine.backtest.simulate import Costs, MarketRules  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
     from tradewind_engine.honesty.verdict import Selection, judge  # noqa: PLC0415
 
     exchange, symbol, timeframe = names
-    capital, fee_bps, slippage_bps = money
+    capital, fee_bps, slippage_bps, maker_bps = money
     try:
-        report = run_local(
-            LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps)), parameters
-        )
+        asked = LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps, maker_bps))
+        report = run_local(replace(asked, market=MarketRules(*market)), parameters)
     except InvalidDocumentError as exc:
         fail_for_document(exc)
     except CandleError as exc:

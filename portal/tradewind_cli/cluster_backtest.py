@@ -29,6 +29,7 @@ class ClusterRun:
     slippage_bps: float
     capital: float
     name: str
+    maker_bps: float | None = None
 
 
 def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
@@ -57,7 +58,11 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
             "parameters": parameters,
             "dataset": dataset | ({"timeframe": run.timeframe} if run.timeframe else {}),
             "capital": {"currency": quote, "amount": f"{run.capital:.8f}".rstrip("0").rstrip(".")},
-            "fees": {"makerBps": run.fee_bps, "takerBps": run.fee_bps, "slippageBps": run.slippage_bps},
+            "fees": {
+                "makerBps": run.fee_bps if run.maker_bps is None else run.maker_bps,
+                "takerBps": run.fee_bps,
+                "slippageBps": run.slippage_bps,
+            },
         },
     }
 

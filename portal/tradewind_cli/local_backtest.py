@@ -10,7 +10,7 @@ from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
-from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.backtest.simulate import ANY_ORDER, Costs, MarketRules
 from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.resampling import resample
@@ -28,6 +28,7 @@ class LocalRun:
     timeframe: str = ""
     capital: float = 10_000.0
     costs: Costs = Costs()  # noqa: RUF009 - frozen
+    market: MarketRules = ANY_ORDER
 
 
 def load_strategy(name: str, parameters: Mapping[str, float]) -> StrategyDocument:
@@ -46,6 +47,7 @@ def run_local(run: LocalRun, parameters: Mapping[str, float]) -> Report:
         exchange=run.exchange,
         capital=run.capital,
         costs=run.costs,
+        markets={run.symbol: run.market},
     )
 
 

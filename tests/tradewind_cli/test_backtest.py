@@ -185,3 +185,15 @@ def test_what_is_no_report_is_refused(tmp_path, content, message):
     done = tw("backtest", "compare", file, file)
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr
+
+
+def test_a_market_takes_whole_steps(recorded):
+    """With a step of 1 BTC and 100,000 of capital each amount is a whole number; in the cluster the option is refused."""
+    data = recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet"
+    market = ("--amount-step", 1, "--min-notional", 5, "--maker-bps", 2)
+    done = tw("backtest", "run", "rsi", "--data", data, "--capital", 1e5, *market, "--full", "-o", "json")
+    amounts = {trade["amount"] for trade in json.loads(done.stdout)["tradeList"]}
+    assert amounts
+    assert all(amount.is_integer() for amount in amounts)
+    refused = tw("backtest", "run", "rsi", *market)
+    assert (2, True) == (refused.returncode, "need --data" in refused.stderr)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numba
+import pytest
 
 from tradewind_engine.backtest import ahead_of_time
 
@@ -63,6 +64,7 @@ def run(script, **more):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_read_only_copy_is_laid_where_numba_looks(tmp_path):
     """The image's folder is copied, and numba has begun without scipy's linear algebra."""
     kept, used = tmp_path / "kept", tmp_path / "used"
@@ -72,6 +74,7 @@ def test_a_read_only_copy_is_laid_where_numba_looks(tmp_path):
     assert b"compiled" == (used / "loop.nbi").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_an_image_compiles_is_all_that_a_run_needs():
     """Back-tests, verdicts and studies meet no kind of array that `warm` has not met."""
     assert run(COUNT).endswith("nothing was compiled after warm")
