@@ -20,6 +20,7 @@ from tradewind_engine.analytics.turnover import turnover
 from tradewind_engine.analytics.win_rate import win_rate
 from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.curves import extreme_rows
+from tradewind_engine.backtest.simulate import NO_TRADES
 from tradewind_engine.candles import Candles
 
 DAY = 86_400_000
@@ -128,7 +129,7 @@ def test_the_kernel_measures_what_the_definitions_say(seed):
     """Its one pass gives drawdown, its length, deviation and downside deviation of any curve."""
     rng = np.random.default_rng(seed)
     curve = 1000 * np.exp(np.cumsum(rng.normal(0, 0.01, 500 + seed)))
-    found = kernel.moments(curve, np.empty(1), np.empty(1))
+    found = kernel.moments(curve, np.empty(1), np.empty(1), NO_TRADES)
     returns = np.diff(curve) / curve[:-1]
     assert pytest.approx(max_drawdown(curve), rel=1e-12) == found.drawdown
     assert longest_drawdown(curve) == found.longest
