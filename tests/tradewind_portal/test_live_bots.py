@@ -220,6 +220,21 @@ async def test_who_comes_back_after_his_lease_only_reduces(
     assert await bot.notice() is None
 
 
+async def test_a_lease_is_for_what_the_pod_trades_not_for_what_its_resource_names_now(
+    portal: Running, bot: LiveBot, bot_spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    """After a silence and an edit the pod goes on with its old symbols: these are renewed, and stay nobody else's."""
+    clock = [1_000_000]
+    monkeypatch.setattr(service, "now_ms", lambda: clock[0])
+    await bot.start()
+    clock[0] += 901_000
+    await LiveBot(portal, "other", bot_spec, symbols=["SOL/USDT"]).start()
+    spec = {**bot_spec, "mode": "Live", "credentials": "main", "symbols": ["ETH/USDT"]}
+    portal.cluster.put(Kind.TRADING_BOT, {"metadata": {"name": "one"}, "spec": spec}, bot.namespace)
+    assert 900 == (await bot.beat())["leaseSeconds"]
+    assert 409 == (await LiveBot(portal, "two", bot_spec).post("start", HELLO)).status_code
+
+
 async def test_a_lease_without_contact_runs_out_in_what_events_answer(
     portal: Running, bot: LiveBot, monkeypatch: pytest.MonkeyPatch
 ):

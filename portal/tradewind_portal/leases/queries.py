@@ -1,14 +1,15 @@
 """The tables of live bots' leases, and of the symbols that each has claimed of an exchange key."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tradewind_portal.store import Cursor, all_rows, one_row
+import orjson
+
+from tradewind_portal.store import Cursor, Row, all_rows, one_row
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Which key a live bot's newest epoch trades with, and until when; 0 once it has said that it stopped."""
+    """Which key and symbols a live bot's newest epoch trades, and until when; 0 once it has said that it stopped."""
 
     bot_uid: str
     tenant_uid: str
@@ -16,53 +17,51 @@ class Lease:
     key_id: str
     epoch: int
     until_ms: int
+    symbols: tuple[str, ...]
 
 
 def lease_of(cursor: Cursor, bot_uid: str) -> Lease | None:
     """Return a bot's lease, run out or not."""
     row = one_row(cursor, "SELECT * FROM live_leases WHERE bot_uid = ?", [bot_uid])
-    return Lease(**row) if row else None
+    return _lease(row) if row else None
 
 
 def leases_of(cursor: Cursor, bot_uids: list[str]) -> list[Lease]:
     """Return the leases of those bots that have one."""
-    return [
-        Lease(**row) for row in all_rows(cursor, "SELECT * FROM live_leases WHERE bot_uid IN (SELECT unnest(?))", [bot_uids])
-    ]
+    rows = all_rows(cursor, "SELECT * FROM live_leases WHERE bot_uid IN (SELECT unnest(?))", [bot_uids])
+    return [_lease(row) for row in rows]
 
 
 def grant(cursor: Cursor, lease: Lease) -> None:
     """Store a bot's lease in place of the one before."""
     cursor.execute(
-        "INSERT INTO live_leases VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (bot_uid) DO UPDATE SET name = excluded.name,"
-        " key_id = excluded.key_id, epoch = excluded.epoch, until_ms = excluded.until_ms",
-        [lease.bot_uid, lease.tenant_uid, lease.name, lease.key_id, lease.epoch, lease.until_ms],
+        "INSERT INTO live_leases VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (bot_uid) DO UPDATE SET name = excluded.name,"
+        " key_id = excluded.key_id, epoch = excluded.epoch, until_ms = excluded.until_ms, symbols = excluded.symbols",
+        [
+            *(lease.bot_uid, lease.tenant_uid, lease.name, lease.key_id, lease.epoch, lease.until_ms),
+            orjson.dumps(lease.symbols).decode(),
+        ],
     )
 
 
-def holder(cursor: Cursor, lease: Lease, symbols: Iterable[str], now_ms: int) -> tuple[str, str] | None:
-    """Return (symbol, bot) of another bot's claim on one of `symbols` with the same key, None if all are free."""
+def holder(cursor: Cursor, lease: Lease, now_ms: int) -> tuple[str, str] | None:
+    """Return (symbol, bot) of another bot's claim on one of the lease's symbols with its key, None if all are free."""
     row = one_row(
         cursor,
         "SELECT symbol, bot FROM live_claims WHERE key_id = ? AND bot_uid <> ? AND until_ms > ?"
         " AND symbol IN (SELECT unnest(?)) ORDER BY symbol LIMIT 1",
-        [lease.key_id, lease.bot_uid, now_ms, sorted(symbols)],
+        [lease.key_id, lease.bot_uid, now_ms, list(lease.symbols)],
     )
     return (row["symbol"], row["bot"]) if row else None
 
 
-def claim(cursor: Cursor, lease: Lease, symbols: Iterable[str], now_ms: int) -> None:
-    """Claim symbols for a bot until its lease ends, in place of its claims before and of those that have run out."""
+def claim(cursor: Cursor, lease: Lease, now_ms: int) -> None:
+    """Claim the lease's symbols until it ends, in place of its claims before and of those that have run out."""
     cursor.execute("DELETE FROM live_claims WHERE bot_uid = ? OR until_ms <= ?", [lease.bot_uid, now_ms])
     cursor.execute(
         "INSERT INTO live_claims SELECT ?, unnest(?), ?, ?, ?",
-        [lease.key_id, sorted(symbols), lease.bot_uid, lease.name, lease.until_ms],
+        [lease.key_id, list(lease.symbols), lease.bot_uid, lease.name, lease.until_ms],
     )
-
-
-def claimed(cursor: Cursor, bot_uid: str) -> set[str]:
-    """Return the symbols that a bot has claimed, run out or not."""
-    return {row["symbol"] for row in all_rows(cursor, "SELECT symbol FROM live_claims WHERE bot_uid = ?", [bot_uid])}
 
 
 def release(cursor: Cursor, bot_uid: str, epoch: int) -> None:
@@ -79,3 +78,7 @@ def release(cursor: Cursor, bot_uid: str, epoch: int) -> None:
 def key_works(cursor: Cursor, key_id: str) -> bool:
     """Return whether an exchange key is there and not revoked."""
     return one_row(cursor, "SELECT id FROM exchange_keys WHERE id = ? AND revoked_ms IS NULL", [key_id]) is not None
+
+
+def _lease(row: Row) -> Lease:
+    return Lease(**{**row, "symbols": tuple(orjson.loads(row["symbols"]))})

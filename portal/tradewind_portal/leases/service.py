@@ -125,14 +125,14 @@ class Leases:
         key, credential = self._keys.credential(cursor, pod.tenant_uid, name, spec["exchange"])
         now = now_ms()
         epoch, state = begin_epoch(cursor, pod.owner(), now)
-        lease = Lease(pod.uid, pod.tenant_uid, pod.name, key.id, epoch, now + LEASE_SECONDS * 1000)
-        symbols = _symbols(spec, state)
-        taken = None if leaving else queries.holder(cursor, lease, symbols, now)
+        until = now + LEASE_SECONDS * 1000
+        lease = Lease(pod.uid, pod.tenant_uid, pod.name, key.id, epoch, until, tuple(sorted(_symbols(spec, state))))
+        taken = None if leaving else queries.holder(cursor, lease, now)
         if taken is not None:
             raise Problem(409, "SymbolTaken", _taken(*taken))
         queries.grant(cursor, lease)
         if not leaving:  # who is being deleted only cancels its own orders, and is in nobody's way
-            queries.claim(cursor, lease, symbols, now)
+            queries.claim(cursor, lease, now)
         entry = _entry(pod, trail, "keys.handed", f"exchange-key/{key.name}", "Succeeded")
         append(cursor, replace(entry, diff={"epoch": epoch, "keyVersion": key.version}))
         return Begun(epoch, state, [], credential), lease
@@ -142,16 +142,14 @@ class Leases:
         if before is None or before.epoch != epoch:
             raise Problem(409, "Fenced", "a newer epoch has begun: this pod must stop at once")
         lease = replace(before, until_ms=now + LEASE_SECONDS * 1000)
-        item = self._cluster.cached(Kind.TRADING_BOT, pod.name, pod.namespace)
-        symbols = _symbols(item["spec"] if item else {}, LedgerState()) | queries.claimed(cursor, pod.uid)
         works = queries.key_works(cursor, lease.key_id)
         if before.until_ms == 0:  # it said that it stopped: a heartbeat that was on its way takes nothing back
             return before, works, None
-        lost = queries.holder(cursor, lease, symbols, now)
+        lost = queries.holder(cursor, lease, now)
         if lost is not None:
             return before, works, lost
         queries.grant(cursor, lease)
-        queries.claim(cursor, lease, symbols, now)
+        queries.claim(cursor, lease, now)
         return lease, works, None
 
     async def _lease(self, pod: Worker) -> Lease | None:
