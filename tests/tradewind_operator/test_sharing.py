@@ -92,6 +92,26 @@ def test_each_pod_takes_the_room_of_a_backtest():
     assert ("Queued", "position 1: plan Pro runs 3 backtests at once") == (waiting.summary, waiting.facts[0].message)
 
 
+@pytest.mark.parametrize(
+    ("plan", "asked", "message"),
+    [
+        ("free", {}, "plan Free allows 0 points, this one may look at 20: take a plan with optimisation"),
+        ("basic", {"budget": 10, "trials": 491}, "plan Basic allows 500 points, this one may look at 501: tune less"),
+        ("basic", {"walkForward": {"folds": 2}}, "spec.optimization.walkForward: plan Basic does not include it"),
+    ],
+)
+def test_what_the_plan_does_not_grant_is_told(plan, asked, message):
+    """Before any pod, with the way out."""
+    failed = plan_of(backtest(**asked), plan=SHIPPED_PLANS[plan])
+    assert ("Failed", []) == (failed.summary, failed.objects)
+    assert message in failed.facts[-1].message
+
+
+def test_what_the_plan_grants_runs():
+    """500 points of plan Basic."""
+    assert "Running" == plan_of(backtest(budget=10, trials=490), plan=SHIPPED_PLANS["basic"]).summary
+
+
 def test_ranges_that_do_not_fit_are_told():
     """Before any pod."""
     failed = plan_of(backtest(parameters=[RANGE | {"address": "fats.period"}]))

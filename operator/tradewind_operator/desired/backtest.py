@@ -9,11 +9,12 @@ from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.plan import PlanSpec
+from tradewind_api.runner import BacktestConfig
 from tradewind_operator.desired.config_map import backtest_config, backtest_config_map, shared_config
 from tradewind_operator.desired.job import job
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.pod_state import PodState, last_words
-from tradewind_operator.desired.sharing import sharing_in, sharing_of
+from tradewind_operator.desired.sharing import Sharing, beyond_plan, sharing_in, sharing_of
 from tradewind_operator.desired.status import Fact
 from tradewind_operator.desired.strategies import MISSING, reference_of, resolve_strategy
 from tradewind_operator.settings import OperatorSettings
@@ -59,25 +60,12 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
     refusal = _refusal(backtest, context)
     if refusal or context.tenant is None or context.plan is None:
         return _failed("UserError" if refusal else "NoTenant", refusal or _no_tenant(backtest))
-    try:
-        pinned = context.kept if reference_of(backtest) else None
-        document = pinned or resolve_strategy(backtest["spec"], context.library)
-        config = backtest_config(backtest, context.tenant, document)
-        sharing = sharing_of(backtest["spec"], document, config.optimization, context.plan)
-    except InvalidDocumentError as exc:
-        if exc.errors[0].code == MISSING:
-            return _waits_for_strategy(str(exc.errors[0].message))
-        return _failed("UserError", "strategy: " + "; ".join(str(error) for error in exc.errors[:10]))
-    except ValidationError as exc:
-        fault = exc.errors(include_url=False)[0]
-        return _failed("UserError", f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
-    except ValueError as exc:
-        return _failed("UserError", f"spec.dataset: {exc}")
-    if its_job is not None:
-        sharing = sharing_in(its_job)
-    digest = strategy_digest(document)
+    found = _told(backtest, context, context.tenant, context.plan, its_job)
+    if isinstance(found, BacktestPlan):
+        return found
+    config, sharing, digest = found
     objects = [
-        backtest_config_map(backtest, context.tenant, shared_config(config, sharing.shards)),
+        backtest_config_map(backtest, context.tenant, config),
         job(backtest, context.tenant, context.plan, context.settings, sharing),
     ]
     ended = _ended(its_job, pod, digest)
@@ -99,6 +87,32 @@ def desired_backtest(backtest: Object, context: BacktestContext, its_job: Object
     message = f"{sharing.shards} shards of the points, {sharing.pods} pods at once" if sharing.shards > 1 else ""
     facts = [Fact("Admitted", True, "Admitted", message), Fact("Running", True, "PodStarting"), _open()]
     return BacktestPlan(objects, facts, "Running", admit=True, digest=digest)
+
+
+def _told(
+    backtest: Object, context: BacktestContext, tenant: Object, plan: PlanSpec, its_job: Object | None
+) -> tuple[BacktestConfig, Sharing, str] | BacktestPlan:
+    """Return what the pods are told, how many they are, and the strategy's digest; or how it ends without any."""
+    try:
+        pinned = context.kept if reference_of(backtest) else None
+        document = pinned or resolve_strategy(backtest["spec"], context.library)
+        config = backtest_config(backtest, tenant, document)
+        if its_job is not None:
+            sharing = sharing_in(its_job)
+        elif beyond := beyond_plan(document, config.optimization, plan):
+            return _failed("UserError", beyond)
+        else:
+            sharing = sharing_of(backtest["spec"], document, config.optimization, plan)
+    except InvalidDocumentError as exc:
+        if exc.errors[0].code == MISSING:
+            return _waits_for_strategy(str(exc.errors[0].message))
+        return _failed("UserError", "strategy: " + "; ".join(str(error) for error in exc.errors[:10]))
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False)[0]
+        return _failed("UserError", f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+    except ValueError as exc:
+        return _failed("UserError", f"spec.dataset: {exc}")
+    return shared_config(config, sharing.shards), sharing, strategy_digest(document)
 
 
 def job_ended(its_job: Object | None) -> str:

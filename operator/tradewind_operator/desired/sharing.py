@@ -44,6 +44,21 @@ def sharing_of(spec: dict[str, Any], document: StrategyDocument, asked: Optimiza
     return Sharing(shards, min(pods, shards)) if shards > 1 else ALONE
 
 
+def beyond_plan(document: StrategyDocument, asked: Optimization | None, plan: PlanSpec) -> str:
+    """Return what of an optimisation the plan does not grant, nothing if it grants all. Raises InvalidDocumentError."""
+    if asked is None:
+        return ""
+    axes = axes_of(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in asked.parameters})
+    size, most = math.prod(map(len, axes.values())), plan.limits.trials
+    points = size if size <= asked.budget else asked.budget + asked.trials
+    if points > most:
+        way = "tune less, or set budget and trials lower" if most else "take a plan with optimisation"
+        return f"spec.optimization: plan {plan.display_name} allows {most} points, this one may look at {points}: {way}"
+    if asked.folds and "WalkForward" not in plan.features:
+        return f"spec.optimization.walkForward: plan {plan.display_name} does not include it; leave it out or take another plan"
+    return ""
+
+
 def sharing_in(job: Object) -> Sharing:
     """Return how a Job that exists is shared; a plan that has changed since changes nothing for it."""
     spec = job["spec"]
