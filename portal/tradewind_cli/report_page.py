@@ -2,8 +2,6 @@
 
 import os
 import sys
-import tempfile
-import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,10 @@ def deliver(
     """Write the page to `html`, or with `open_` alone to a temporary file; then open it. Tells where it is on stderr."""
     if html is None and not open_:
         return
-    from tradewind_engine.page.document import html_page  # noqa: PLC0415 - only those who ask for a page wait for it
+    import tempfile  # noqa: PLC0415 - only those who ask for a page wait for all this
+    import webbrowser  # noqa: PLC0415
+
+    from tradewind_engine.page.document import html_page  # noqa: PLC0415
 
     missing = [key for key in ("equityCurve", "buyAndHoldCurve", "drawdownCurve") if key not in report]
     if missing:

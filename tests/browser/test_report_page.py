@@ -92,6 +92,21 @@ def test_a_moment_is_read_from_both_curves(page):
     assert "below the peak 0.0 %" in text
 
 
+def test_a_trade_without_its_candles_is_shown_in_wide_ones(browser, tmp_path):
+    """30,000 candles are too many for the file: most trades lie in wide ones, at least 24 of them, and the page says so."""
+    document = with_parameters(template("sma-crossover"), {"fast.period": 3, "slow.period": 12})
+    report = run_backtest(document, {"A/B": market(5, count=30_000)}, timeframe="1h")
+    (tmp_path / "report.html").write_text(html_page(report.to_json(), title="long", candles=report.candles), encoding="utf-8")
+    found = browser.new_page()
+    found.goto((tmp_path / "report.html").as_uri())
+    texts = []
+    for number in range(10):
+        found.locator("#trades tr button").nth(number).click()
+        texts.append(found.locator("#drawn").inner_text())
+    found.close()
+    assert any("around the trades with the largest profits and losses only" in text for text in texts)
+
+
 def test_light_and_dark(page):
     """The button changes the page's own colours."""
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")

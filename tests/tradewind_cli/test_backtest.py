@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from tradewind_cli.compare import load_report
+from tradewind_cli.report_page import check_target
+
 pytestmark = pytest.mark.slow
 
 KEYS = {
@@ -105,6 +108,7 @@ def test_a_page_is_written_and_opened(recorded, tmp_path):
     assert page.read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_without_a_browser_the_page_is_named(recorded, tmp_path):
     """And lies in the folder for temporary files."""
     data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
@@ -115,21 +119,21 @@ def test_without_a_browser_the_page_is_named(recorded, tmp_path):
     assert 1 == len(list(tmp_path.glob("tradewind-*.html")))
 
 
-def test_a_page_never_replaces_an_input(tmp_path):
+def test_a_page_never_replaces_an_input(tmp_path, capsys):
     """The candles would be lost."""
     file = tmp_path / "d.csv"
     file.write_text("ts,open,high,low,close,volume\n")
-    done = tw("backtest", "run", "rsi", "--data", file, "--html", file)
-    assert 2 == done.returncode
-    assert "this is an input" in done.stderr
+    with pytest.raises(SystemExit, match="2"):
+        check_target(file, "rsi", file)
+    assert "this is an input" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("target", "message"), [(".", "this is a folder"), ("gone/x.html", "there is no folder")])
-def test_a_page_that_cannot_be_written_is_told_before_the_run(tmp_path, target, message):
+def test_a_page_that_cannot_be_written_is_told_before_the_run(tmp_path, capsys, target, message):
     """Nobody waits for a result that cannot be kept."""
-    done = tw("backtest", "run", "rsi", "--data", tmp_path / "d.csv", "--html", tmp_path / target)
-    assert 2 == done.returncode
-    assert message in done.stderr
+    with pytest.raises(SystemExit, match="2"):
+        check_target(tmp_path / target)
+    assert message in capsys.readouterr().err
 
 
 def test_in_the_cluster_a_page_needs_the_result(tmp_path):
@@ -150,6 +154,7 @@ def two(recorded, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_reports_are_compared(two):
     """Figures and their difference, the parameter that differs, and that the fees do."""
     done = tw("backtest", "compare", two / "a.json", two / "b.json", "-o", "json")
@@ -159,6 +164,7 @@ def test_two_reports_are_compared(two):
     assert ({"fast.period": [10, 5]}, ["the fees differ"]) == (found["parameters"], found["warnings"])
 
 
+@pytest.mark.slow
 def test_a_comparison_is_a_table_for_people(two):
     """Percent, and a sign on each difference."""
     done = tw("backtest", "compare", two / "a.json", two / "b.json")
@@ -177,16 +183,17 @@ def test_a_comparison_is_a_table_for_people(two):
         (None, "there is no file"),
     ],
 )
-def test_what_is_no_report_is_refused(tmp_path, content, message):
+def test_what_is_no_report_is_refused(tmp_path, capsys, content, message):
     """With what is missing."""
     file = tmp_path / "x.json"
     if content is not None:
         file.write_text(content)
-    done = tw("backtest", "compare", file, file)
-    assert (2, "") == (done.returncode, done.stdout)
-    assert message in done.stderr
+    with pytest.raises(SystemExit, match="2"):
+        load_report(str(file))
+    assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_market_takes_whole_steps(recorded):
     """With a step of 1 BTC and 100,000 of capital each amount is a whole number; in the cluster the option is refused."""
     data = recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet"

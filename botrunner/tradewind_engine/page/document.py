@@ -50,7 +50,7 @@ def html_page(report: Mapping[str, Any], *, title: str, candles: Mapping[str, Ca
         sections.months(report),
         f'<div class="two">{sections.figures(report)}{sections.costs(report)}</div>',
         sections.chart(symbols, drawn=bool(candles)),
-        sections.trades(len(kept), len(found), several=len(symbols) > 1),
+        sections.trades(len(kept), len(found), several=len(symbols) > 1, drawn=bool(candles)),
         sections.origin(report),
     )
     return (

@@ -81,6 +81,11 @@
     const width = Math.min(high - low, Math.max(to - from, 8 * level().stepMs));
     view.from = Math.max(low, Math.min(from, high - width));
     view.to = view.from + width;
+    const { step } = source(), least = Math.min(high - low, 24 * step);
+    if (step > level().stepMs && width < least) {  // no real candles here: as many wide ones as make a picture
+      view.from = Math.max(low, Math.min(view.from + (width - least) / 2, high - least));
+      view.to = view.from + least;
+    }
     draw();
   };
   function draw() {
@@ -146,7 +151,7 @@
     const seen = trades.filter((one) => one.symbol === view.symbol && one.exitMs + step >= view.from && one.entryMs <= view.to);
     marks = [];
     const half = Math.min(step, level().stepMs) / 2;
-    const many = seen.length > 250;
+    const many = seen.length > 250 || (view.chosen >= 0 && step > level().stepMs && seen.length > 40);
     for (const one of many ? seen.filter((other) => other.index === view.chosen) : seen) {
       const entered = [x(one.entryMs + half), y(one.entryPrice)], left = [x(one.exitMs + half), y(one.exitPrice)];
       const chosen = one.index === view.chosen;
@@ -175,9 +180,10 @@
     pen.globalAlpha = 1;
     pen.restore();
     const wider = step > level().stepMs ? ` Each candle here is ${step / level().stepMs} of the ${length(level().stepMs)} ones, with ` +
-      "the highest high and the lowest low of them." : "";
+      "the highest high and the lowest low of them" + (view.to - view.from > 24 * step ? "." :
+        "; to keep this file small the real ones are in it around the trades with the largest profits and losses only.") : "";
     find("drawn").textContent = `${time(view.from)} to ${time(view.to)} UTC, ${length(step)} candles.${wider}` +
-      (many ? ` ${seen.length} trades lie here: come closer to see them.` : "");
+      (many ? ` ${seen.length} trades lie here` + (view.chosen < 0 ? ": come closer to see them." : "; only the chosen one is drawn.") : "");
   }
   const move = (part) => look(view.from + (view.to - view.from) * part, view.to + (view.to - view.from) * part);
   const zoom = (factor) => {
@@ -230,7 +236,9 @@
         button.textContent = "Show";
         button.setAttribute("aria-label", `Show trade ${one.index + 1} in the candle chart`);
         button.addEventListener("click", () => choose(one, true));
-        row.appendChild(document.createElement("td")).append(button);
+        const cell = document.createElement("td");
+        cell.append(button);
+        row.children[0].after(cell);
       }
       return row;
     }));

@@ -39,7 +39,7 @@ def shown(value: Any, kind: str = "number") -> str:
     if value is None or value == "":
         return "-"
     if kind == "percent":
-        return f"{100 * value:,.2f} %"
+        return f"{100 * value:,.2f}\u00a0%"
     return f"{value:,.0f}" if kind == "count" else f"{value:,.2f}"
 
 
@@ -189,13 +189,15 @@ def chart(symbols: Sequence[str], *, drawn: bool) -> str:
     )
 
 
-def trades(kept: int, count: int, *, several: bool) -> str:
+def trades(kept: int, count: int, *, several: bool, drawn: bool) -> str:
     """Return the head of the table of trades; the script fills it."""
     if not count:
         return '<section aria-labelledby="list"><h2 id="list">Trades</h2><p class="soft">No trade was closed.</p></section>'
     heads = [f'<th scope="col" data-key="{key}"><button type="button">{name}</button></th>' for name, key in COLUMNS]
     if several:
         heads.insert(1, '<th scope="col">Symbol</th>')
+    if drawn:
+        heads.insert(1, '<th scope="col">Chart</th>')
     left_out = ""
     if kept < count:
         left_out = f" The {kept:,} with the largest profits and losses of {count:,} are here; the JSON has all."
@@ -203,7 +205,7 @@ def trades(kept: int, count: int, *, several: bool) -> str:
         '<section aria-labelledby="list"><h2 id="list">Trades</h2><div class="scroll" tabindex="0" role="region" '
         'aria-label="Trades"><table>'
         f"<caption>Closed trades; profit is quote currency after both fees.{left_out}</caption>"
-        f'<thead><tr>{"".join(heads)}<th></th></tr></thead><tbody id="trades"></tbody></table></div><div class="tools">'
+        f'<thead><tr>{"".join(heads)}</tr></thead><tbody id="trades"></tbody></table></div><div class="tools">'
         '<button type="button" id="previous">← Previous</button><span id="page" role="status"></span>'
         '<button type="button" id="next">Next →</button></div>'
         "<noscript><p>The list of trades needs JavaScript.</p></noscript></section>"
@@ -266,7 +268,7 @@ def _card(label: str, text: str, value: float | None) -> str:
 
 
 def _signed(value: Any) -> str:
-    return "-" if value is None else f"{100 * value:+,.2f} %"
+    return "-" if value is None else f"{100 * value:+,.2f}\u00a0%"
 
 
 def _axis(value: float) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tradewind_engine.page.candle_levels import candle_levels
 from tradewind_engine.page.charts import nice_ticks
 from tradewind_engine.page.document import html_page
 
+ROOT = Path(__file__).parents[3]
 EVIL = "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
 
@@ -74,6 +76,12 @@ def test_the_page_has_what_the_report_has(report, page):
     heads = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert ["Equity", "Months", "Figures", "Costs", "Candles and trades", "Trades", "Where this came from"] == heads[1:]
     assert heads[0].startswith("Trust: <em>")
+
+
+def test_every_key_of_a_report_is_explained(report):
+    """In one of the reference pages: what scripts and the portal read does not come as a surprise."""
+    pages = "".join((ROOT / f"docs/reference/{name}.md").read_text() for name in ("analytics", "backtest-semantics", "trust"))
+    assert [] == [key for key in body(report) if f"`{key}`" not in pages]
 
 
 def test_a_report_without_candles_or_trades_has_a_page(report):
