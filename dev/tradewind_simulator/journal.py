@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-KEPT = 200_000
+KEPT = 20_000  # about 1 KiB each
 
 
 @dataclass(slots=True)

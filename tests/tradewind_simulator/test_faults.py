@@ -258,6 +258,7 @@ def test_ccxt_buys_sells_and_books_each_once(server):
         exchange.session.close()
 
 
+@pytest.mark.slow
 def test_the_exchange_s_own_client_understands_every_answer(server):
     """binance-sdk-spot parses what it is sent into its own models."""
     from binance_common.configuration import ConfigurationRestAPI

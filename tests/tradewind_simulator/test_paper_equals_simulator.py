@@ -4,6 +4,8 @@ import asyncio
 import random
 from decimal import Decimal
 
+import pytest
+
 from tradewind_api.ledger import Intended, LedgerState, Position
 from tradewind_engine.trading.commission import Fees
 from tradewind_engine.trading.identity import client_order_id
@@ -114,6 +116,7 @@ async def on_paper(tape, orders, begin, end):
     return fills, {cid: report.status for cid, report in found.items()}, refused
 
 
+@pytest.mark.slow
 def test_paper_and_simulator_agree_to_the_last_digit(recorded):
     """300 orders in two minutes of Binance's own book of 2024: each order has the same fills at the same prices and fees."""
     [market] = read_markets([recorded / "l2/binance_spot_BTCUSDT_ws_20240808T2354_2400.jsonl.gz"])

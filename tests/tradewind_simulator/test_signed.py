@@ -5,7 +5,7 @@ import time
 from decimal import Decimal
 
 import pytest
-from signed_client import SECRET, SignedClient, account
+from signed_client import KEY, SECRET, SignedClient, account
 from simulator_process import Server
 
 WORDS = {
@@ -201,6 +201,28 @@ def test_another_hand_trades_on_the_account(server, client):
     assert SECRET not in json.dumps(server.ask_control("GET", "accounts"))
     assert 422 == server.ask_control("PUT", "accounts/bot", {"balances": {"SOL": "nan"}})["status"]
     assert "NotFound" == server.ask_control("GET", "accounts/nobody")["code"]
+
+
+def test_accounts_are_made_changed_and_their_keys_revoked(server):
+    """Over the control port; a bad wish is refused whole, and a key belongs to one account."""
+    made = server.ask_control("PUT", "accounts/new", {"balances": {"USDT": "5"}, "keys": [{"key": "n" * 64, "secret": "x"}]})
+    assert {"USDT": {"free": "5", "locked": "0"}} == made["balances"]
+    client = SignedClient(server.rest, key="n" * 64, secret="x")
+    assert 200 == client.json("GET", "/api/v3/account")[0]
+    for wrong in (
+        {"keys": [{"key": "n" * 64}]},
+        {"keys": [{"key": KEY, "secret": "y"}]},
+        {"keys": [{"key": "z", "secret": "y", "permissions": ["all"]}]},
+        {"fees": {"taker": "1.5"}, "balances": {"USDT": "9"}},
+        {"balances": {"USDT": -1}},
+        {"balance": {}},
+        [],
+    ):
+        assert 422 == server.ask_control("PUT", "accounts/new", wrong)["status"]
+    assert "5" == server.ask_control("GET", "accounts/new")["balances"]["USDT"]["free"]
+    assert server.ask_control("DELETE", f"accounts/new/keys/{'n' * 64}")["keys"][0]["revoked"]
+    assert (401, -2015) == _code(client.json("GET", "/api/v3/account"))
+    assert "NotFound" == server.ask_control("DELETE", "accounts/new/keys/other")["code"]
 
 
 def test_limits_have_headers_and_end_in_a_ban(tmp_path):
