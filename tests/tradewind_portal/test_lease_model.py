@@ -22,6 +22,7 @@ from tradewind_portal.problems import Problem
 from tradewind_portal.store import Store
 
 SEEDS, STEPS = range(4), 200
+LATE_MS = 25_000  # a pod may learn of its lease late, and count from then
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 KEYS = ("k1", "k2")
 ACTS = ["start"] * 4 + ["beat"] * 4 + ["wait"] * 3 + ["stop", "edit"]
@@ -44,7 +45,7 @@ class Pod:
     epoch: int = 0
     key: str = ""
     symbols: frozenset[str] = frozenset()
-    until_ms: int = 0
+    until_ms: int = -LATE_MS
 
 
 class World:
@@ -84,20 +85,20 @@ class World:
         if not pod.epoch:
             return "none"
         standing = await self.leases.stand(pod.worker, pod.epoch, heartbeat=self.random.random() < 0.5)
-        pod.until_ms = self.now + standing.lease_seconds * 1000
+        pod.until_ms = self.now + standing.lease_seconds * 1000 if standing.lease_seconds else -LATE_MS
         return "lost" if standing.lost else "renewed"
 
     async def stop(self, pod: Pod) -> str:
         if pod.epoch:
             await self.leases.end(pod.worker, pod.epoch)
-        pod.until_ms = 0
+        pod.until_ms = -LATE_MS
         return "stopped"
 
     def owners(self) -> dict[tuple[str, str], list[str]]:
         """Return which bots believe that they may trade a symbol of a key now."""
         found: dict[tuple[str, str], list[str]] = {}
         for pod in self.pods:
-            if pod.until_ms > self.now:
+            if pod.until_ms + LATE_MS > self.now:
                 for symbol in pod.symbols:
                     found.setdefault((pod.key, symbol), []).append(pod.worker.name)
         return found
@@ -120,7 +121,7 @@ async def test_no_two_bots_may_trade_one_symbol_of_one_key(tmp_path: Path, monke
             if act == "edit":
                 world.edit(pod)
             elif act == "wait":
-                world.now += world.random.choice([1_000, 60_000, 450_000, 895_000, 901_000])
+                world.now += world.random.choice([1_000, 60_000, 450_000, 895_000, 931_000])
             else:
                 outcomes.add(await getattr(world, act)(pod))
             doubled = {place: names for place, names in world.owners().items() if len(names) > 1}

@@ -200,12 +200,12 @@ async def test_a_bot_that_stopped_gives_its_symbols_back(portal: Running, bot: L
 async def test_who_comes_back_after_his_lease_only_reduces(
     portal: Running, bot: LiveBot, bot_spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ):
-    """The portal heard nothing for 900 s, another bot took the symbol: the first keeps no lease and is told by whom."""
+    """Nothing was heard for 900 s and a margin, another bot took the symbol: the first keeps no lease and is told why."""
     clock = [1_000_000]
     monkeypatch.setattr(service, "now_ms", lambda: clock[0])
     await bot.start()
     second = LiveBot(portal, "two", bot_spec)
-    clock[0] += 899_000
+    clock[0] += 929_000
     assert 409 == (await second.post("start", HELLO)).status_code
     clock[0] += 2_000
     await second.start()
@@ -227,7 +227,7 @@ async def test_a_lease_is_for_what_the_pod_trades_not_for_what_its_resource_name
     clock = [1_000_000]
     monkeypatch.setattr(service, "now_ms", lambda: clock[0])
     await bot.start()
-    clock[0] += 901_000
+    clock[0] += 931_000
     await LiveBot(portal, "other", bot_spec, symbols=["SOL/USDT"]).start()
     spec = {**bot_spec, "mode": "Live", "credentials": "main", "symbols": ["ETH/USDT"]}
     portal.cluster.put(Kind.TRADING_BOT, {"metadata": {"name": "one"}, "spec": spec}, bot.namespace)

@@ -6,6 +6,8 @@ import orjson
 
 from tradewind_portal.store import Cursor, Row, all_rows, one_row
 
+MARGIN_MS = 30_000  # a pod counts from when it hears of its lease, and may finish what it has begun
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -56,11 +58,11 @@ def holder(cursor: Cursor, lease: Lease, now_ms: int) -> tuple[str, str] | None:
 
 
 def claim(cursor: Cursor, lease: Lease, now_ms: int) -> None:
-    """Claim the lease's symbols until it ends, in place of its claims before and of those that have run out."""
+    """Claim the lease's symbols until it has ended for its pod too, in place of its claims before and of ended ones."""
     cursor.execute("DELETE FROM live_claims WHERE bot_uid = ? OR until_ms <= ?", [lease.bot_uid, now_ms])
     cursor.execute(
         "INSERT INTO live_claims SELECT ?, unnest(?), ?, ?, ?",
-        [lease.key_id, list(lease.symbols), lease.bot_uid, lease.name, lease.until_ms],
+        [lease.key_id, list(lease.symbols), lease.bot_uid, lease.name, lease.until_ms + MARGIN_MS],
     )
 
 
