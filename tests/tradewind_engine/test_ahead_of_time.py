@@ -95,3 +95,20 @@ def test_warm_runs_in_any_process():
     """Twice is as good as once."""
     ahead_of_time.warm()
     ahead_of_time.warm()
+
+
+def test_a_copy_is_laid_where_numba_looks_in_this_process_too(monkeypatch, tmp_path):
+    """And whoever wants scipy's linear algebra afterwards finds it as it was."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "loop.nbi").write_bytes(b"compiled")
+    monkeypatch.setenv("TRADEWIND_COMPILED", str(kept))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "used"))
+    monkeypatch.setattr(numba.config, "CPU_NAME", None, raising=False)
+    monkeypatch.delitem(sys.modules, "scipy.linalg.cython_blas", raising=False)
+    ahead_of_time.prepare()
+    assert (tmp_path / "used/loop.nbi").exists()
+    assert "scipy.linalg.cython_blas" not in sys.modules
+    assert ahead_of_time._has_avx2() in (True, False)
+    monkeypatch.setattr(ahead_of_time, "CPUINFO", tmp_path / "nowhere")
+    assert not ahead_of_time._has_avx2()

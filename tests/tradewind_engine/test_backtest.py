@@ -201,6 +201,20 @@ def test_too_few_candles_are_an_error():
         run(template("sma-crossover"), candles([1, 2, 3]))
 
 
+def test_candles_of_no_symbol_or_of_another_timeframe_are_an_error():
+    """Nodes of longer timeframes count on the document's own candles."""
+    with pytest.raises(CandleError, match="at least one symbol"):
+        run_backtest(document(10, 5), {}, timeframe="1h")
+    nodes = [
+        {"id": "mean", "op": "sma", "in": ["close"], "params": {"period": 2}, "timeframe": "4h"},
+        {"id": "up", "op": "above", "in": ["close", "mean"]},
+    ]
+    raw = {"schema": "tradewind.strategy/v1", "timeframe": "1h", "nodes": nodes}
+    longer = parse_document(raw | {"entry": {"when": "up"}, "exit": {"when": "up"}})
+    with pytest.raises(CandleError, match="needs 1h candles, not 15m"):
+        run_backtest(longer, {"": candles([1.0] * 50)}, timeframe="15m")
+
+
 @pytest.mark.parametrize("capital", [0, -1, float("nan")])
 def test_capital_must_be_positive(capital):
     """Nothing buys nothing."""

@@ -1,10 +1,12 @@
 """Candles: bad ones are refused by row and column, gaps are kept, long ones are made of whole short ones."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tradewind_engine.candle_files import parse_candles, read_candle_file
-from tradewind_engine.candles import CandleError, from_columns, gaps
+from tradewind_engine.candles import COLUMNS, CandleError, from_columns, gaps
 from tradewind_engine.resampling import resample
 from tradewind_engine.timeframes import infer_timeframe, periods_per_year
 
@@ -54,6 +56,87 @@ def test_what_is_no_candle_file_is_refused(content):
     """Empty, binary and truncated files end as one kind of error."""
     with pytest.raises(CandleError):
         parse_candles(content)
+
+
+def parquet(path, **changed):
+    """Write three minutes as Parquet, some columns changed, and read them."""
+    columns = {"ts": [T0, T0 + 60_000, T0 + 120_000], "open": [1.0, 2, 3], "high": [3.0, 4, 5], "low": [0.5, 1, 2]}
+    pq.write_table(pa.table(columns | {"close": [2.0, 3, 4], "volume": [1.0, 0, 1]} | changed), path)
+    return read_candle_file(path)
+
+
+def test_parquet_of_any_number_type_is_read(tmp_path):
+    """Times as timestamps of any unit, whole numbers and single precision as prices, several pieces of a column."""
+    plain = parquet(tmp_path / "a.parquet")
+    assert [1.0, 2.0, 3.0] == plain.open.tolist()
+    stamps = pa.array([value * 1000 for value in plain.ts.tolist()], pa.timestamp("us", "UTC"))
+    other = parquet(
+        tmp_path / "b.parquet",
+        ts=stamps,
+        open=pa.array([1, 2, 3], pa.int32()),
+        volume=pa.chunked_array([[1.0], [0.0, 1.0]]).cast(pa.float32()),
+    )
+    assert all((a == b).all() and a.dtype == b.dtype for a, b in zip(plain.columns(), other.columns(), strict=True))
+    other.open[0] = 1.5  # ours to write
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"open": [1.0, None, 3.0]}, "column open has 1 empty values"),
+        ({"ts": ["a", "b", "c"]}, "column ts is of type .*UTC milliseconds as int64 are wanted"),
+        ({"volume": ["a", "b", "c"]}, "column volume is of type .*numbers are wanted"),
+        ({"ts": pa.array([2**63, 2**63 + 1, 2**63 + 2], pa.uint64())}, "column ts does not fit"),
+    ],
+)
+def test_a_parquet_column_that_is_no_number_is_named(tmp_path, changed, message):
+    """With its type and what is wanted."""
+    with pytest.raises(CandleError, match=message):
+        parquet(tmp_path / "bad.parquet", **changed)
+
+
+def test_an_empty_parquet_has_no_candle(tmp_path):
+    """Columns of the right types and no row."""
+    empty = {name: pa.array([], pa.int64() if name == "ts" else pa.float64()) for name in COLUMNS}
+    pq.write_table(pa.table(empty), tmp_path / "empty.parquet")
+    with pytest.raises(CandleError, match="no candle"):
+        read_candle_file(tmp_path / "empty.parquet")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    """A hole of a gigabyte: refused by its size."""
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(CandleError, match="split it by time"):
+        read_candle_file(tmp_path / "large.csv")
+
+
+def test_empty_lines_of_a_csv_are_nothing():
+    """Between rows and at the end."""
+    assert 2 == len(parse_candles(csv(f"{T0},1,1,1,1,1", "", f"{T0 + 60_000},1,1,1,1,1", "")))
+
+
+def test_columns_of_other_lengths_are_refused():
+    """Five of six, or one shorter."""
+    columns = minutes(0, 1).column_bytes()
+    for bad in (columns[:5], [columns[0][:8], *columns[1:]], [column[:7] for column in columns]):
+        with pytest.raises(CandleError, match="six byte strings"):
+            from_columns(bad)
+
+
+def test_a_timeframe_needs_two_candles_and_a_name():
+    """One candle has no distance, and nobody trades by seven hours."""
+    with pytest.raises(CandleError, match="fewer than two"):
+        infer_timeframe(np.array([0]))
+    with pytest.raises(CandleError, match="unknown timeframe '7h'"):
+        periods_per_year("7h")
+
+
+def test_resampling_to_the_same_changes_nothing():
+    """Nor does resampling nothing."""
+    candles = minutes(0, 1)
+    assert candles is resample(candles, "1m", "1m")
+    assert 0 == len(resample(candles[:0], "1m", "5m"))
 
 
 def test_a_missing_file_is_an_error(tmp_path):

@@ -1,5 +1,7 @@
 """What happens inside candles and between trades, by numbers that can be followed with a pencil."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,16 @@ from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.kernel import COLUMNS, Rules
 from tradewind_engine.backtest.report import REASONS
 from tradewind_engine.backtest.simulate import NO_TRADES
+
+
+@contextmanager
+def plain():
+    """Let the loops of the kernel call each other as plain Python."""
+    helpers = {name: value for name, value in vars(kernel).items() if name.startswith("_") and hasattr(value, "py_func")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in helpers.items():
+            patch.setattr(kernel, name, value.py_func)
+        yield
 
 
 def play(rows, enter, leave=(), *, measure=(), **rules):
@@ -20,7 +32,8 @@ def play(rows, enter, leave=(), *, measure=(), **rules):
     inputs = (*columns, entry, exit_, np.array(measure, dtype=float), given)
     totals = kernel.run(*inputs, equity, trades)
     plain_equity, plain_trades = np.empty(len(rows)), np.empty((len(rows), COLUMNS))
-    assert kernel.run.py_func(*inputs, plain_equity, plain_trades) == totals  # compiled or not: to the last bit
+    with plain():
+        assert kernel.run.py_func(*inputs, plain_equity, plain_trades) == totals  # compiled or not: to the last bit
     np.testing.assert_array_equal(plain_equity, equity)
     np.testing.assert_array_equal(plain_trades[: totals.closed], trades[: totals.closed])
     found = trades[: totals.closed]
@@ -166,18 +179,30 @@ def test_a_long_curve_is_measured_as_numpy_measures_it():
     curve = 1000 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 5003)))
     returns, peak = curve[1:] / curve[:-1] - 1, np.maximum.accumulate(curve)
     for measure, blocks in ((kernel.moments, 16), (kernel.moments.py_func, 3)):
-        found = measure(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
+        with plain():
+            found = measure(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
         assert found.mean == pytest.approx(returns.mean())
         assert found.deviation == pytest.approx(returns.std(ddof=1))
         assert found.downside == pytest.approx(np.sqrt(np.mean(np.minimum(returns, 0) ** 2)))
         assert found.drawdown == (1 - curve / peak).max()
-    assert kernel.moments(curve[:1], np.empty(1), np.empty(1), NO_TRADES) == (0, 0.0, 0.0, 0.0, 0.0, 0)
+    for measure in (kernel.moments, kernel.moments.py_func):
+        assert measure(curve[:1], np.empty(1), np.empty(1), NO_TRADES) == (0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def test_the_losses_of_a_fall_are_counted_to_the_end():
     """100, 90, 95: three candles long is no drawdown that ends; it lasts 2, and its depth is 10 %."""
     found = kernel.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
     assert (2, pytest.approx(0.1)) == (found.longest, found.drawdown)
+
+
+@pytest.mark.parametrize("target", [0.0, 0.05])
+def test_what_is_held_to_the_end_is_worth_the_last_close(target):
+    """Never left: 10 at 100, over more candles than are looked at together; and a late entry that is left."""
+    rows = [FLAT] * 20 + [(104, 104, 104, 104)]
+    trades, equity, totals = play(rows, [0], [], target=target)
+    assert ([], 1040.0, 10.0, 20) == (trades, equity[-1], totals.amount, totals.in_market)
+    late, _, _ = play(rows, [17], [18], target=target)
+    assert [(18, 19)] == [(entered, left) for entered, left, *_ in late]
 
 
 @pytest.mark.parametrize("deciding", [0.002, 0.02, 0.3])
@@ -190,10 +215,12 @@ def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
     for target in (0.0, 0.02):
         rules = Rules(capital=1000.0, share=0.5, fee=0.001, stop=target, target=target)
         totals = kernel.run(close, close, close, close, entry, exit_, np.empty(0), rules, equity, trades)
-        told, plain = (np.empty((2, 16)) for _ in range(2))
+        told, all_of_it = (np.empty((2, 16)) for _ in range(2))
         found = kernel.moments(equity, *told, trades[: totals.closed])
-        whole = kernel.moments(equity, *plain, NO_TRADES)
-        np.testing.assert_allclose(told, plain, rtol=1e-9, atol=1e-12)
+        whole = kernel.moments(equity, *all_of_it, NO_TRADES)
+        np.testing.assert_allclose(told, all_of_it, rtol=1e-9, atol=1e-12)
+        with plain():
+            assert found == kernel.moments.py_func(equity, *told, trades[: totals.closed])
         assert (whole.drawdown, whole.longest) == (found.drawdown, found.longest)
         assert (found.mean, found.deviation) == (pytest.approx(whole.mean, abs=1e-15), pytest.approx(whole.deviation))
 

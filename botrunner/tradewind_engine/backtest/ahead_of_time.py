@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 KEPT = "TRADEWIND_COMPILED"  # names the folder that the image keeps
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def prepare() -> None:
@@ -45,7 +46,7 @@ def _without_blas() -> None:
 
 def _has_avx2() -> bool:
     try:
-        return platform.machine() == "x86_64" and " avx2 " in Path("/proc/cpuinfo").read_text()
+        return platform.machine() == "x86_64" and " avx2 " in CPUINFO.read_text()
     except OSError:
         return False
 

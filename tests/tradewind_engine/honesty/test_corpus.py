@@ -20,7 +20,6 @@ from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 
 pytestmark = pytest.mark.slow
 
-pytestmark = pytest.mark.slow
 SMA = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 12})
 HOURLY = SweepSettings("1h", threads=1)
 FOLLOW = parse_document(
