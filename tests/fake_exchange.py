@@ -56,9 +56,16 @@ class FakeExchange:
         self.book: dict[str, Resting] = {}
         self.posts: Counter[str] = Counter()
         self.absent: Counter[str] = Counter()
+        self.on_its_way: list[tuple[float, Intended]] = []
         self.now_ms = 1_000_000
-        self.refuse_market = False
         self._trades = 0
+
+    def arrive(self) -> None:
+        """Take the orders that were on their way for longer than anybody waited."""
+        loop = asyncio.get_running_loop()
+        for item in [item for item in self.on_its_way if item[0] <= loop.time()]:
+            self.on_its_way.remove(item)
+            self.take(item[1])
 
     def take(self, intent: Intended, *, lag: int = 0) -> Resting:
         assert intent.client_order_id not in self.book, "an order was taken twice"
@@ -85,6 +92,7 @@ class FakeBroker:
         self.exchange = exchange
         self.faults: dict[str, list[str]] = {"place": [], "find": [], "cancel": []}
         self.calls: list[str] = []
+        self.delay_s = 30.0
 
     async def place(self, intent: Intended) -> Report:  # noqa: C901 - one case a fault
         fault = self._next("place")
@@ -96,6 +104,9 @@ class FakeBroker:
             case "lost after" | "late":
                 self.exchange.take(intent, lag=3 if fault == "late" else 0)
                 raise errors.OutcomeUnknownError("reset")
+            case "on its way":
+                self.exchange.on_its_way.append((asyncio.get_running_loop().time() + self.delay_s, intent))
+                raise errors.OutcomeUnknownError("timeout")
             case "garbled":
                 report = self.exchange.take(intent).report()
                 return replace(report, filled=Decimal("NaN"))
@@ -116,7 +127,9 @@ class FakeBroker:
                 raise errors.CredentialsRefusedError("-2015")
             case "forbidden":
                 raise errors.ForbiddenError("451")
-        return self.exchange.take(intent).report()
+        report = self.exchange.take(intent).report()
+        await asyncio.sleep(0.005)
+        return report
 
     async def find(self, symbol: str, client_order_id: str) -> Report | None:  # noqa: ARG002
         fault = self._next("find")
@@ -130,6 +143,7 @@ class FakeBroker:
                 raise errors.RateLimitedError("429", retry_after_s=7)
             case "key":
                 raise errors.CredentialsRefusedError("-2015")
+        self.exchange.arrive()
         order = self.exchange.book.get(client_order_id)
         if order is None or order.lag:
             if order is not None:
@@ -141,6 +155,7 @@ class FakeBroker:
     async def cancel(self, symbol: str, client_order_id: str) -> None:  # noqa: ARG002
         fault = self._next("cancel")
         await asyncio.sleep(0.005)
+        self.exchange.arrive()
         order = self.exchange.book.get(client_order_id)
         if fault == "lost before":
             raise errors.OutcomeUnknownError("timeout")
@@ -155,6 +170,7 @@ class FakeBroker:
 
     async def orders(self, symbol: str, *, since_ms: int) -> list[SeenOrder]:
         await asyncio.sleep(0.005)
+        self.exchange.arrive()
         listed = [order for order in self.exchange.book.values() if order.intent.symbol == symbol and order.at_ms >= since_ms]
         return [order.seen(order.report(trades=False)) for order in listed]
 
@@ -162,7 +178,7 @@ class FakeBroker:
         return [order for order in await self.orders(symbol, since_ms=0) if order.report.status == "Open"]
 
     async def balances(self) -> Balances:
-        total: dict[str, Decimal] = {"USDT": Decimal(1_000_000)}
+        total: dict[str, Decimal] = {"USDT": Decimal(10) ** 12}
         for order in self.exchange.book.values():
             base = order.intent.symbol.split("/")[0]
             sign = 1 if order.intent.side == "buy" else -1

@@ -169,15 +169,16 @@ class OrderDesk:
         while True:
             if self.halted is None:
                 await self._round()
-            await self._pause(self._entries.values())
+            await self._pause(self._entries.values() if self.halted is None else ())
 
     async def _pause(self, entries: Iterable[Entry]) -> None:
         now = asyncio.get_running_loop().time()
         due = min((entry.due for entry in entries if self._active(entry)), default=now + self._pace.open_s)
         wait = max(due, self._quiet_until, now + 0.001) - now
         self._wake.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(wait, self._pace.open_s))
+        with contextlib.suppress(TimeoutError):  # wait_for would swallow a cancel that comes together with the wake
+            async with asyncio.timeout(min(wait, self._pace.open_s)):
+                await self._wake.wait()
 
     async def _round(self) -> None:
         async with self._turn:

@@ -6,6 +6,7 @@ to come again.
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 from collections.abc import Mapping
@@ -70,7 +71,6 @@ class Limiter:
         return max(self._quiet_until, self._used_until if full else 0.0)
 
     async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._moved.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
