@@ -70,6 +70,10 @@ $(PEERS)/.ready: requirements-peers.txt
 bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)
 	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python
 
+.PHONY: bench-bot
+bench-bot: setup ## Memory, start and tick-to-order time of a live bot against the simulated exchange (a minute)
+	@$(BIN)/python tests/bench/bot.py
+
 .PHONY: bench-simulator
 bench-simulator: setup ## Signed orders a second that the simulated exchange takes on one core (half a minute)
 	@$(BIN)/python tests/bench/simulator.py

@@ -25,8 +25,10 @@ def holding(**protect: float) -> dict[str, Any]:
 class LiveWorld(World):
     """A world whose bots trade on an account of 20,000 USDT, of which they may use 10,000."""
 
-    def __init__(self, folder: Path, *, speed: float = 600.0) -> None:
-        super().__init__(folder, speed=speed, simulator_options=("--accounts", json.dumps(ACCOUNTS), "--order-limit-10s", "0"))
+    def __init__(self, folder: Path, *, speed: float = 600.0, options: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            folder, speed=speed, simulator_options=("--accounts", json.dumps(ACCOUNTS), "--order-limit-10s", "0", *options)
+        )
         self.portal.credential = {"id": "main", "version": 1, "apiKey": KEY, "secret": SECRET}
 
     def configure(self, **changes: Any) -> None:

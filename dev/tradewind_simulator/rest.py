@@ -6,6 +6,7 @@ Source: the exchange's public documentation of its spot REST API (general inform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from tradewind_api.document.model import TIMEFRAME_MS
@@ -47,9 +48,12 @@ class Rest:
         return answer({"serverTime": self._exchange.told_ms()})
 
     async def exchange_info(self, request: web.Request) -> web.Response:
-        """Answer rules and symbols; `symbol` asks for one."""
-        wanted = request.query.get("symbol")
-        listings = [self._listing(wanted)] if wanted else list(self._exchange.listings.values())
+        """Answer rules and symbols; `symbol` asks for one, `symbols` for those of a JSON list."""
+        wanted, several = request.query.get("symbol"), request.query.get("symbols")
+        if several is not None:
+            listings = [self._listing(name) for name in _listed(several)]
+        else:
+            listings = [self._listing(wanted)] if wanted else list(self._exchange.listings.values())
         return answer(exchange_info(self._exchange, listings))
 
     async def klines(self, request: web.Request) -> web.Response:
@@ -90,3 +94,13 @@ def exchange_info(exchange: SimulatedExchange, listings: Iterable[Listing]) -> d
         "exchangeFilters": [],
         "symbols": [exchange.info(listing) for listing in listings],
     }
+
+
+def _listed(text: str) -> list[str]:
+    try:
+        names = orjson.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise DialectError(-1100, "Illegal characters found in parameter 'symbols'.")
+    return names

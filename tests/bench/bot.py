@@ -1,0 +1,165 @@
+"""`make bench-bot`: what a live bot's process weighs, how fast it starts, and how fast a closed candle becomes an order.
+
+Against the real simulated exchange on loopback, which lists 1,500 symbols at 600 times the speed. The wire is the socket: an
+order counts when its bytes are given to the kernel. The limiter of ccxt is off, ours is on.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from asyncio import selector_events
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+from bot_world import wait_for  # noqa: E402 - found by the path above
+from live_world import KEY, SECRET, LiveWorld  # noqa: E402 - found by the path above
+from report import Figures, machine  # noqa: E402 - found by the path above
+
+from tradewind_api.ledger import LedgerState  # noqa: E402 - found by the path above
+from tradewind_api.runner import BotConfig, StartAnswer  # noqa: E402 - found by the path above
+from tradewind_runner.bot_kinds import make_bot  # noqa: E402 - found by the path above
+from tradewind_runner.exchange import Exchange  # noqa: E402 - found by the path above
+from tradewind_runner.outbox import Outbox  # noqa: E402 - found by the path above
+from tradewind_runner.reporter import Reporter  # noqa: E402 - found by the path above
+
+SYMBOLS = ["BTC/USDT", "ETH/USDT", *(f"C{number}/USDT" for number in range(1498))]
+START = """
+import time
+began = time.perf_counter()
+import asyncio, json, sys
+from tradewind_runner import bot
+from tradewind_api.ledger import LedgerState
+from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_runner.bot_kinds import make_bot
+from tradewind_runner.exchange import Exchange
+config = BotConfig.model_validate_json(open(sys.argv[1]).read())
+answer = StartAnswer.model_validate_json(sys.argv[2])
+
+async def main():
+    exchange, heard = Exchange(config.exchange), asyncio.Event()
+    class Silent:
+        kill, close_now = [], False
+    async with make_bot(config, exchange, Silent(), answer) as made:
+        await made._connect()
+        await made._broker.connect()
+        made._feed.listen = lambda *_: heard.set()
+        feed = asyncio.create_task(made._feed.run())
+        await heard.wait()
+        print(time.perf_counter() - began)
+        feed.cancel()
+        await asyncio.gather(feed, return_exceptions=True)
+    await exchange.close()
+
+asyncio.run(main())
+"""
+
+
+def percentile(values, percent):
+    """Return the value that `percent` of the values do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
+
+
+def memory(pid):
+    """Return resident memory in MiB: now, and the most there was."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return tuple(int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+
+
+def weigh(figures, world, orders):
+    """Let the real process trade, then read what it holds."""
+    bot = world.start_bot()
+    wait_for(lambda: len(world.portal.of_type("Closed")) >= orders, 120)
+    now, most = memory(bot.pid)
+    figures.add("resident memory of a live bot, MiB", now, most=96, note=f"after {orders} orders; most ever {most:.1f}")
+    bot.terminate()
+    bot.wait()
+
+
+def start_time(figures, world, answer, repetitions):
+    """Import to the first message of the socket, in fresh interpreters."""
+    command = [sys.executable, "-c", START, str(world.folder / "bot.json"), answer]
+    seconds = [float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(repetitions)]
+    note = f"median of {repetitions}, loopback included: {', '.join(f'{value:.2f}' for value in seconds)}"
+    figures.add("import to connected, s", statistics.median(seconds), most=0.6, note=note)
+
+
+async def trade(world, answer, orders):
+    """Return ms from the message that closed a candle to the order's bytes, and ms of each write to the ledger."""
+    config = BotConfig.model_validate_json((world.folder / "bot.json").read_text())
+    start = StartAnswer.model_validate_json(answer)
+    latencies, writes, closed = [], [], [0.0]
+    transport = selector_events._SelectorSocketTransport
+    write, lines = transport.write, transport.writelines
+
+    def on_wire(data):
+        if b"POST /api/v3/order" in bytes(data):
+            latencies.append((time.perf_counter() - closed[0]) * 1000)
+
+    transport.write = lambda self, data: (on_wire(data), write(self, data))[1]
+    transport.writelines = lambda self, data: (on_wire(b"".join(data := list(data))), lines(self, data))[1]
+    exchange, outbox = Exchange(config.exchange), Outbox(world.folder / "bench" / "outbox-1.jsonl")
+    reporter = Reporter(None, outbox, start)
+    put = reporter.put
+
+    def timed(group):
+        began = time.perf_counter()
+        put(group)
+        writes.append((time.perf_counter() - began) * 1000)
+
+    reporter.put = timed
+    try:
+        async with make_bot(config, exchange, reporter, start) as bot:
+            take = bot._feed.take
+
+            def heard(symbol, row, final):
+                if final:
+                    closed[0] = time.perf_counter()
+                take(symbol, row, final)
+
+            bot._feed.take = heard
+            running = asyncio.create_task(bot.run())
+            while len(latencies) < orders and not running.done():
+                await asyncio.sleep(0.1)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    finally:
+        transport.write, transport.writelines = write, lines
+        outbox.close()
+        await exchange.close()
+    return latencies, writes
+
+
+def main():
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=200)
+    parser.add_argument("--starts", type=int, default=5)
+    asked = parser.parse_args()
+    machine("ccxt", "aiohttp", "numpy", "pydantic")
+    figures = Figures()
+    with tempfile.TemporaryDirectory() as folder:
+        world = LiveWorld(Path(folder), options=("--symbols", json.dumps(SYMBOLS)))
+        try:
+            world.configure(parameters={"fast.period": 2, "slow.period": 3})
+            credential = {"id": "main", "version": 1, "apiKey": KEY, "secret": SECRET}
+            state = json.loads(LedgerState().model_dump_json(by_alias=True))
+            answer = json.dumps({"epoch": 9999, "leaseSeconds": 900, "state": state, "credential": credential})
+            weigh(figures, world, 20)
+            start_time(figures, world, answer, asked.starts)
+            latencies, writes = asyncio.run(trade(world, answer, asked.orders))
+            figures.add("closed candle to order on the wire, ms, p50", statistics.median(latencies), most=2)
+            note = f"{len(latencies)} orders; a write to the ledger p50 {statistics.median(writes):.2f}"
+            figures.add("closed candle to order on the wire, ms, p99", percentile(latencies, 99), most=10, note=note)
+        finally:
+            world.close()
+    figures.end()
+
+
+if __name__ == "__main__":
+    main()
