@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +12,9 @@ import typer
 from tradewind_api.backtest import Objective
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.ranges import Range
-from tradewind_cli.backtest import Output, fail_for_document, parse_setting, print_report
+from tradewind_cli.backtest import Html, Open, Output, fail_for_document, parse_setting, print_report
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
+from tradewind_cli.report_page import check_target, deliver
 
 TOLD_EVERY_S = 0.2
 app = typer.Typer(no_args_is_help=True)
@@ -65,23 +67,27 @@ def optimise(
     resume: Annotated[
         Path | None, typer.Option(help="keep what was scored in this file, and go on from it after a kill")
     ] = None,
+    html: Html = None,
     *,
     anchored: Annotated[bool, typer.Option("--anchored", help="walk-forward trains on all that came before")] = False,
     full: Annotated[bool, typer.Option("--full", help="with trades and equity curve (json, yaml)")] = False,
+    open_: Open = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Search for good parameters, and say how far to trust what was found."""
     from tradewind_cli.local_backtest import LocalRun  # noqa: PLC0415 - numba takes half a second
     from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
 
+    check_target(html, strategy, data, *([resume] if resume else []))
     ranges = dict(parse_range(item) for item in tune or [])
     constraints = tuple(constraint or ["trades>=10"])
     asked = Question(ranges, objective, constraints, budget, trials, seed, folds, anchored, threads, resume)
     run = LocalRun(strategy, data, "", symbol, timeframe, capital, Costs(fee_bps, slippage_bps))
-    report = _search(run, dict(parse_setting(item) for item in set_ or []), asked)
+    report, candles = _search(run, dict(parse_setting(item) for item in set_ or []), asked)
     print_report(report, output, full=full)
     if output is Format.TABLE:
         _print_search(report["optimisation"])
+    deliver(report, title=Path(strategy).stem, candles=candles, html=html, open_=open_)
 
 
 def parse_range(text: str) -> tuple[str, Range]:
@@ -96,7 +102,7 @@ def parse_range(text: str) -> tuple[str, Range]:
     return address, (low, high, step)
 
 
-def _search(run: Any, parameters: dict[str, float], asked: Question) -> dict[str, Any]:
+def _search(run: Any, parameters: dict[str, float], asked: Question) -> tuple[dict[str, Any], Mapping[str, Any]]:
     from tradewind_api.document.ranges import default_ranges  # noqa: PLC0415 - numba takes half a second
     from tradewind_cli.local_backtest import load  # noqa: PLC0415
     from tradewind_cli.record_file import open_record  # noqa: PLC0415
@@ -156,7 +162,7 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> dict[str
     finally:
         if told:
             sys.stderr.write("\r\x1b[K")
-    return study.to_json()
+    return study.to_json(), study.report.candles
 
 
 def _print_search(found: dict[str, Any]) -> None:

@@ -34,9 +34,25 @@ def test_the_best_point_is_what_a_back_test_of_it_finds(candles):
     assert json.loads(again.stdout)["reportDigest"] == report["reportDigest"]
 
 
-def test_a_table_ends_with_what_to_type_next(candles):
-    """Figures, reasons, the parameters as options, the walk-forward, the best five."""
-    done = tw("optimise", "rsi", "--data", candles, "--timeframe", "15m", "--tune", "rsi.period=5:20:5", "--folds", 2)
+def test_a_table_ends_with_what_to_type_next(candles, tmp_path):
+    """Figures, reasons, the parameters as options, the walk-forward, the best five; the page has the search too."""
+    asked = [
+        "--data",
+        candles,
+        "--timeframe",
+        "15m",
+        "--tune",
+        "rsi.period=5:20:5",
+        "--folds",
+        2,
+        "--html",
+        tmp_path / "x.html",
+    ]
+    done = tw("optimise", "rsi", *asked)
+    page = (tmp_path / "x.html").read_text()
+    assert "The best of 4 of 4 points (exhaustive, seed 1), by sharpe" in page
+    assert "Walk-forward (rolling): chosen on what came before" in page
+    assert "Candles and trades" in page
     assert "--set rsi.period=" in done.stdout
     assert "walk-forward (rolling): " in done.stdout
     assert "RSI.PERIOD" in done.stdout

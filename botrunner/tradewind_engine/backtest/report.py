@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tradewind_api.document.digest import data_digest, report_digest, strategy_digest
+from tradewind_api.document.explain import explain
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import parameters_of
 from tradewind_api.operations import OPERATIONS
@@ -134,6 +135,7 @@ class Report:
             "exchange": self.exchange,
             "symbols": list(self.candles),
             "strategy": self.document.to_json(),
+            "explanation": explain(self.document),
             "parameters": all_parameters(self.document),
             "costSplit": {
                 "profitBeforeCosts": split.before,

@@ -11,6 +11,7 @@ from typing import Any
 from tradewind_engine.candles import Candles
 from tradewind_engine.page import sections
 from tradewind_engine.page.candle_levels import MOST_REAL, candle_levels, short
+from tradewind_engine.page.searching import searching
 from tradewind_engine.timeframes import timeframe_ms
 
 MOST_TRADES = 10_000
@@ -51,6 +52,7 @@ def html_page(report: Mapping[str, Any], *, title: str, candles: Mapping[str, Ca
         f'<div class="two">{sections.figures(report)}{sections.costs(report)}</div>',
         sections.chart(symbols, drawn=bool(candles)),
         sections.trades(len(kept), len(found), several=len(symbols) > 1, drawn=bool(candles)),
+        searching(report),
         sections.origin(report),
     )
     return (
@@ -60,9 +62,8 @@ def html_page(report: Mapping[str, Any], *, title: str, candles: Mapping[str, Ca
         f"<title>{escape(title)}: back-test</title><style>{style}</style></head><body>"
         f'<header><div><h1>{escape(title)}</h1><p class="soft">{sections.subtitle(report)}</p></div>'
         '<button type="button" id="theme">Light / dark</button></header>'
-        f"<main>{''.join(parts)}</main><footer>A simulation on past prices: decided at each close, filled at the next "
-        f"open. It promises "
-        "nothing.</footer>"
+        f"<main>{''.join(parts)}</main>"
+        "<footer>A simulation on past prices: decided at each close, filled at the next open. It promises nothing.</footer>"
         f'<script type="application/json" id="data">{_embedded(data)}</script><script>{script}</script></body></html>\n'
     )
 

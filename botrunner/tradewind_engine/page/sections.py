@@ -43,6 +43,20 @@ def shown(value: Any, kind: str = "number") -> str:
     return f"{value:,.0f}" if kind == "count" else f"{value:,.2f}"
 
 
+def section(name: str, title: str, body: str, *, css: str = "") -> str:
+    """Return a part of the page under a heading; `title` and `body` are markup."""
+    return f'<section class="{escape(css)}" aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{body}</section>'
+
+
+def table(caption: str, head: str, rows: str, *, css: str = "", name: str = "") -> str:
+    """Return a table that scrolls in its own place, by keyboard too; `head` and `rows` are markup."""
+    marked = f' id="{name}"' if name else ""
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{css}">'
+        f"<caption>{escape(caption)}</caption><thead>{head}</thead><tbody{marked}>{rows}</tbody></table></div>"
+    )
+
+
 def verdict(report: Mapping[str, Any]) -> str:
     """Return trust, its reasons, and warnings."""
     trust = str(report.get("trust", ""))
@@ -59,10 +73,9 @@ def verdict(report: Mapping[str, Any]) -> str:
     measured = {name: value for name, value in report.get("trustFigures", {}).items() if isinstance(value, int | float)}
     figures = "".join(f"<tr><th>{escape(_words(name))}</th><td>{value:.4g}</td></tr>" for name, value in measured.items())
     more = f'<details><summary>What was measured</summary><table class="words">{figures}</table></details>' if figures else ""
-    return (
-        f'<section class="verdict {escape(trust)}" aria-labelledby="trust"><h2 id="trust">Trust: '
-        f"<em>{SIGNS.get(trust, '')} "
-        f'{escape(trust or "unknown")}</em></h2><p>{said}</p><ul class="reasons">{rows}</ul>{more}</section>'
+    body = f'<p>{said}</p><ul class="reasons">{rows}</ul>{more}'
+    return section(
+        "trust", f"Trust: <em>{SIGNS.get(trust, '')} {escape(trust or 'unknown')}</em>", body, css=f"verdict {trust}"
     )
 
 
@@ -99,19 +112,12 @@ def curves(report: Mapping[str, Any]) -> str:
     )
     count = int(report.get("candles") or 0)
     few = len(report["equityCurve"])
-    thinned = (
-        f'<p class="soft">Of {count:,} closes {few:,} are drawn: the highest and the lowest of each stretch, so no '
-        f"peak or trough "
-        "is left out. The figures are of all of them.</p>"
-        if count > few
-        else ""
-    )
-    return (
-        f'<section aria-labelledby="curves"><h2 id="curves">Equity</h2>{first}{second}'
-        '<input type="range" id="moment" min="0" max="1000" value="1000" aria-label="Moment in time" '
-        'aria-describedby="readout">'
-        f'<p class="readout" id="readout"></p>{thinned}</section>'
-    )
+    thinned = ""
+    if count > few:
+        how = "the highest and the lowest of each stretch, so no peak or trough is left out. The figures are of all of them."
+        thinned = f'<p class="soft">Of {count:,} closes {few:,} are drawn: {how}</p>'
+    moment = '<input type="range" id="moment" min="0" max="1000" value="1000" aria-label="Moment in time">'
+    return section("curves", "Equity", f'{first}{second}{moment}<p class="readout" id="readout"></p>{thinned}')
 
 
 def months(report: Mapping[str, Any]) -> str:
@@ -129,14 +135,9 @@ def months(report: Mapping[str, Any]) -> str:
         cells = "".join("<td></td>" if value is None else _heat(value, largest) for value in found)
         rows.append(f'<tr><th scope="row">{year}</th>{cells}<td><b>{100 * (product - 1):+.1f}</b></td></tr>')
     heads = "".join(f'<th scope="col">{name}</th>' for name in [*MONTHS, "Year"])
-    return (
-        '<section aria-labelledby="months"><h2 id="months">Months</h2><div class="scroll" tabindex="0" role="region" '
-        'aria-label="Monthly returns"><table class="heat"><caption>Return of each month in UTC, percent; the first and '
-        "the last may "
-        f'be part of one</caption><thead><tr><th scope="col">Year</th>{heads}</tr></thead><tbody>{"".join(rows)}'
-        f"</tbody></table>"
-        "</div></section>"
-    )
+    caption = "Return of each month in UTC, percent; the first and the last may be part of one"
+    head = f'<tr><th scope="col">Year</th>{heads}</tr>'
+    return section("months", "Months", table(caption, head, "".join(rows), css="heat"))
 
 
 def costs(report: Mapping[str, Any]) -> str:
@@ -151,12 +152,8 @@ def costs(report: Mapping[str, Any]) -> str:
         f"<span>{'-' if css and split.get(key) else ''}{shown(split.get(key))}</span>"
         for label, key, css in named
     )
-    return (
-        f'<section aria-labelledby="costs"><h2 id="costs">Costs</h2><div class="bars">{bars}</div><p '
-        f'class="soft">Quote currency; fee '
-        f"{shown(report.get('feeBps'))} and slippage {shown(report.get('slippageBps'))} basis points of each fill.</p>"
-        f"</section>"
-    )
+    rates = f'<p class="soft">Quote currency; {_rates(report)} basis points of each fill.</p>'
+    return section("costs", "Costs", f'<div class="bars">{bars}</div>{rates}')
 
 
 def figures(report: Mapping[str, Any]) -> str:
@@ -164,35 +161,28 @@ def figures(report: Mapping[str, Any]) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{name}</th><td>{shown(report.get(key), kind)}</td></tr>" for name, key, kind in FIGURES
     )
-    return f'<section aria-labelledby="figures"><h2 id="figures">Figures</h2><table class="words">{rows}</table></section>'
+    return section("figures", "Figures", f'<table class="words">{rows}</table>')
 
 
 def chart(symbols: Sequence[str], *, drawn: bool) -> str:
     """Return the place of the candle chart, or why there is none."""
     if not drawn:
-        return (
-            '<section id="chart" aria-labelledby="chart-title"><h2 id="chart-title">Candles</h2><p class="soft">This '
-            "report came without its "
-            "candles; `tw backtest run --data` makes one with them.</p></section>"
-        )
+        why = "This report came without its candles; <code>tw backtest run --data</code> makes one with them."
+        return section("chart", "Candles", f'<p class="soft">{why}</p>')
     options = "".join(f'<option value="{number}">{escape(name)}</option>' for number, name in enumerate(symbols))
     picker = f'<label>Symbol <select id="symbol">{options}</select></label>' if len(symbols) > 1 else ""
     names = (("earlier", "← Earlier"), ("later", "Later →"), ("closer", "+ Closer"), ("wider", "- Wider"), ("all", "All"))
     buttons = "".join(f'<button type="button" id="{name}">{label}</button>' for name, label in names)
-    return (
-        '<section id="chart" aria-labelledby="chart-title"><h2 id="chart-title">Candles and trades</h2><canvas '
-        'id="candles" tabindex="0" '
-        'role="img" aria-label="Candles with trades; arrow keys move, plus and minus zoom; the table below has every '
-        'trade"></canvas>'
-        f'<div class="tools">{picker}{buttons}</div><p class="soft" id="drawn"></p><p id="told" role="status"></p>'
-        f"</section>"
-    )
+    told = "Candles with trades; arrow keys move, plus and minus zoom; the table below has every trade"
+    canvas = f'<canvas id="candles" tabindex="0" role="img" aria-label="{told}"></canvas>'
+    said = '<p class="soft" id="drawn"></p><p id="told" role="status"></p>'
+    return section("chart", "Candles and trades", f'{canvas}<div class="tools">{picker}{buttons}</div>{said}')
 
 
 def trades(kept: int, count: int, *, several: bool, drawn: bool) -> str:
     """Return the head of the table of trades; the script fills it."""
     if not count:
-        return '<section aria-labelledby="list"><h2 id="list">Trades</h2><p class="soft">No trade was closed.</p></section>'
+        return section("list", "Trades", '<p class="soft">No trade was closed.</p>')
     heads = [f'<th scope="col" data-key="{key}"><button type="button">{name}</button></th>' for name, key in COLUMNS]
     if several:
         heads.insert(1, '<th scope="col">Symbol</th>')
@@ -201,15 +191,13 @@ def trades(kept: int, count: int, *, several: bool, drawn: bool) -> str:
     left_out = ""
     if kept < count:
         left_out = f" The {kept:,} with the largest profits and losses of {count:,} are here; the JSON has all."
-    return (
-        '<section aria-labelledby="list"><h2 id="list">Trades</h2><div class="scroll" tabindex="0" role="region" '
-        'aria-label="Trades"><table>'
-        f"<caption>Closed trades; profit is quote currency after both fees.{left_out}</caption>"
-        f'<thead><tr>{"".join(heads)}</tr></thead><tbody id="trades"></tbody></table></div><div class="tools">'
-        '<button type="button" id="previous">← Previous</button><span id="page" role="status"></span>'
+    caption = f"Closed trades; profit is quote currency after both fees.{left_out}"
+    tools = (
+        '<div class="tools"><button type="button" id="previous">← Previous</button><span id="page" role="status"></span>'
         '<button type="button" id="next">Next →</button></div>'
-        "<noscript><p>The list of trades needs JavaScript.</p></noscript></section>"
+        "<noscript><p>The list of trades needs JavaScript.</p></noscript>"
     )
+    return section("list", "Trades", table(caption, f"<tr>{''.join(heads)}</tr>", "", name="trades") + tools)
 
 
 def origin(report: Mapping[str, Any]) -> str:
@@ -218,10 +206,6 @@ def origin(report: Mapping[str, Any]) -> str:
         f"<tr><th scope='row'>{escape(str(name))}</th><td>{value:g}</td></tr>"
         for name, value in report.get("parameters", {}).items()
     )
-    searched = report.get("optimisation")
-    if searched:
-        how = f"{searched['points']} of {searched['spaceSize']} points ({searched['method']}), sought: {searched['objective']}"
-        parameters += f"<tr><th scope='row'>Search</th><td>{escape(how)}</td></tr>"
     candles, missing = shown(report.get("candles"), "count"), shown(report.get("missingCandles"), "count")
     facts = (
         ("Exchange", report.get("exchange") or "-"),
@@ -242,12 +226,11 @@ def origin(report: Mapping[str, Any]) -> str:
         for name, value in facts
     )
     text = escape(json.dumps(report.get("strategy", {}), indent=1, ensure_ascii=False))
-    return (
-        '<section aria-labelledby="origin"><h2 id="origin">Where this came from</h2><div class="two">'
-        f'<table class="words"><caption>Parameters</caption>{parameters}</table><table class="words"><caption>Data'
-        f"</caption>{rows}</table>"
-        f'</div><details><summary>The strategy as a document</summary><pre tabindex="0">{text}</pre></details></section>'
-    )
+    sentence = f"<p>{escape(str(report.get('explanation', '')))}</p>"
+    tables = f'<table class="words"><caption>Parameters</caption>{parameters}</table>'
+    tables += f'<table class="words"><caption>Data</caption>{rows}</table>'
+    document = f'<details><summary>The strategy as a document</summary><pre tabindex="0">{text}</pre></details>'
+    return section("origin", "Where this came from", f'{sentence}<div class="two">{tables}</div>{document}')
 
 
 def subtitle(report: Mapping[str, Any]) -> str:
@@ -267,6 +250,12 @@ def _card(label: str, text: str, value: float | None) -> str:
     return f'<div class="card"><span>{label}</span><b class="{css}">{text}</b></div>'
 
 
+def _rates(report: Mapping[str, Any]) -> str:
+    fee, maker = report.get("feeBps"), report.get("makerBps")
+    rests = f" ({shown(maker)} for orders that rest)" if maker is not None and maker != fee else ""
+    return f"fee {shown(fee)}{rests} and slippage {shown(report.get('slippageBps'))}"
+
+
 def _signed(value: Any) -> str:
     return "-" if value is None else f"{100 * value:+,.2f}\u00a0%"
 
@@ -277,7 +266,7 @@ def _axis(value: float) -> str:
 
 def _heat(value: float, largest: float) -> str:
     css = "gain" if value > 0 else "loss" if value < 0 else ""
-    return f'<td class="{css}" style="--s:{10 + 55 * abs(value) / largest:.0f}">{100 * value:+.1f}</td>'
+    return f'<td class="{css}" style="--s:{10 + 38 * abs(value) / largest:.0f}">{100 * value:+.1f}</td>'
 
 
 def _words(name: str) -> str:
