@@ -30,6 +30,7 @@ from tradewind_runner.portal import PortalClient, PortalUnavailableError
 log = logging.getLogger("tradewind.runner")
 TRIES = 20
 KEEP_EVERY_S, KEEP_SHARE = 1.0, 25  # a block is handed in after a second, or when it is one in KEEP_SHARE of the work
+MOST_AT_ONCE = 16 << 20
 Answer = TypeVar("Answer")
 
 
@@ -110,27 +111,31 @@ class Keeper:
     def __init__(self, portal: PortalClient, shard: int, mark: str, *, enough: int) -> None:
         self._portal, self._shard, self._mark, self._enough = portal, shard, mark, enough
         self._loop = asyncio.get_running_loop()
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
         self._kept = time.monotonic()
 
     def __call__(self, block: bytes) -> None:
         """Take a block, in the search's thread."""
-        self._waiting += block
-        if len(self._waiting) >= self._enough or time.monotonic() - self._kept > KEEP_EVERY_S:
+        self._waiting.append(block)
+        if sum(map(len, self._waiting)) >= self._enough or time.monotonic() - self._kept > KEEP_EVERY_S:
             try:
-                asyncio.run_coroutine_threadsafe(self._send(done=False), self._loop).result()
+                asyncio.run_coroutine_threadsafe(self._send(), self._loop).result()
             except PortalUnavailableError as exc:
                 log.warning("scored points wait: %s", exc)
             self._kept = time.monotonic()
 
     async def finish(self) -> None:
         """Hand in what waits, and say that the shard is done. Raises PortalUnavailableError when the portal stays away."""
-        await patiently(lambda: self._send(done=True))
+        await patiently(self._send)
+        await patiently(lambda: self._portal.keep_block(self._shard, self._mark, b"", done=True))
 
-    async def _send(self, *, done: bool) -> None:
-        data = bytes(self._waiting)
-        await self._portal.keep_block(self._shard, self._mark, data, done=done)
-        del self._waiting[: len(data)]
+    async def _send(self) -> None:
+        while self._waiting:
+            count = 1
+            while count < len(self._waiting) and sum(map(len, self._waiting[: count + 1])) <= MOST_AT_ONCE:
+                count += 1
+            await self._portal.keep_block(self._shard, self._mark, b"".join(self._waiting[:count]), done=False)
+            del self._waiting[:count]
 
 
 async def optimise(

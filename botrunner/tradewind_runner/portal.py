@@ -108,7 +108,7 @@ class PortalClient:
     async def keep_block(self, shard: int, fingerprint: str, block: bytes, *, done: bool) -> None:
         """Keep scored points of an optimisation's shard, and say whether it is done."""
         query = urlencode({"fingerprint": fingerprint, "done": str(done).lower()})
-        await self._request("POST", f"shards/{shard}?{query}", block, long=True)
+        await self._request("POST", f"shards/{shard}?{query}", block, long=len(block) > 1 << 20)
 
     async def blocks(self, shard: int, fingerprint: str) -> bytes:
         """Return the points that a shard has scored over what `fingerprint` names."""

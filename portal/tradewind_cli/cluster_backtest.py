@@ -1,5 +1,6 @@
 """A backtest in the cluster: a Backtest resource, made through the portal, watched until its report is there."""
 
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, F
 from tradewind_cli.profile import load_profile
 
 POLL_S = 0.5
+NAME = re.compile(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
     try:
         strategy: dict[str, Any] = {"template": run.strategy}
         if run.strategy not in TEMPLATES:
-            with open(run.strategy, errors="replace") as file:  # noqa: PTH123
-                strategy = {"document": read_document(file.read()).to_json()}
+            strategy = _own(run.strategy)
     except OSError as exc:
         fail(f"cannot read the strategy {run.strategy}: {exc.strerror}", code=EXIT_USAGE)
     except InvalidDocumentError as exc:
@@ -65,6 +66,24 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _own(name: str) -> dict[str, Any]:
+    """Return how a resource names a file's document, or one of the tenant's strategies where there is no such file."""
+    try:
+        with open(name, errors="replace") as file:  # noqa: PTH123
+            return {"document": read_document(file.read()).to_json()}
+    except FileNotFoundError:
+        if not NAME.match(name):
+            raise
+    try:
+        Client(load_profile()).call("GET", f"/strategies/{name}")
+    except ApiError as exc:
+        if exc.status != 404:
+            raise
+        wanted = f"no file and no strategy of the tenant is called {name}, and shipped are {', '.join(TEMPLATES)}"
+        fail(f"{wanted} (tw strategy ls)", code=EXIT_USAGE)
+    return {"ref": {"name": name}}
 
 
 def submit(run: ClusterRun, parameters: dict[str, float], *, watch: bool, output: Format) -> dict[str, Any] | None:

@@ -22,9 +22,9 @@ exit: {when: up}
 """
 
 
-async def tw(*arguments, **environment):
-    """Run `tw strategy` and return exit code, output and errors."""
-    command = [sys.executable, "-m", "tradewind_cli.main", "strategy", *map(str, arguments)]
+async def tw(*arguments, of="strategy", **environment):
+    """Run a command of `tw` and return exit code, output and errors."""
+    command = [sys.executable, "-m", "tradewind_cli.main", of, *map(str, arguments)]
     env = os.environ | {"TRADEWIND_CLI_PROFILE": "/nowhere/profile.json"} | environment
     process = await asyncio.create_subprocess_exec(*command, env=env, stdout=-1, stderr=-1)
     out, err = await process.communicate()
@@ -79,6 +79,12 @@ async def test_a_strategy_of_ones_own(tmp_path):
         shown = json.loads((await tw("show", "mine", "-o", "json", **at))[1])
         assert template("macd").to_json() == shown["spec"]["document"]
         assert "mine                tenant" in (await tw("ls", **at))[1]
+        run = ("run", "mine", "--exchange", "simulated", "--symbol", "BTC/USDT", "--from", "2025-01-01", "--to", "2025-02-01")
+        assert 0 == (await tw(*run, "--name", "named", of="backtest", **at))[0]
+        named = (await portal.public.get("/api/v1/backtests/named", headers=alice)).json()
+        assert {"ref": {"name": "mine"}} == named["spec"]["strategy"]
+        code, _, err = await tw("run", "nobody", *run[2:], of="backtest", **at)
+        assert (2, True) == (code, "no file and no strategy of the tenant is called nobody" in err)
         assert (0, "mine deleted\n", "") == await tw("rm", "mine", **at)
         code, _, err = await tw("show", "mine", **at)
         assert (1, True) == (code, "there is no strategy mine" in err)

@@ -16,12 +16,12 @@ import numpy as np
 
 from tradewind_api.document.digest import canonical_json, data_digest, strategy_digest
 from tradewind_api.document.model import StrategyDocument
+from tradewind_engine import ENGINE_VERSION
 from tradewind_engine.candles import Candles, Floats
 from tradewind_engine.optimise.scores import WIDTH, Scores
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.sweep import SweepSettings
 
-VERSION = 1  # raised when the same points score otherwise
 BLOCK = struct.Struct("<4sIIII")  # magic, part, rows, candles, crc32 of what follows
 MAGIC = b"TWs1"
 Sink = Callable[[bytes], None]
@@ -87,7 +87,7 @@ def fingerprint(
 ) -> str:
     """Return the sha256 of all that scores depend on; objective and seed are not among it. A record is of one fingerprint."""
     meaning: list[Any] = [
-        VERSION,
+        ENGINE_VERSION,
         strategy_digest(document),
         {address: list(values) for address, values in space.axes.items()},
         [data_digest(exchange, name, settings.timeframe, history.column_bytes()) for name, history in candles.items()],
