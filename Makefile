@@ -75,8 +75,8 @@ bench-bot: setup ## Memory, start and tick-to-order time of a live bot against t
 	@$(BIN)/python tests/bench/bot.py
 
 .PHONY: bench-simulator
-bench-simulator: setup ## Signed orders a second that the simulated exchange takes on one core (half a minute)
-	@$(BIN)/python tests/bench/simulator.py
+bench-simulator: setup ## Orders a second that the simulated exchange takes on one core, and 200 clients of its streams (a minute)
+	@$(BIN)/python tests/bench/simulator.py; rest=$$?; $(BIN)/python tests/bench/simulator_streams.py && exit $$rest
 
 # What `make up` and `tw` need, and no development tool.
 RUN := .venv-run
