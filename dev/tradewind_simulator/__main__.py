@@ -29,7 +29,7 @@ from tradewind_simulator.rest_market import RestMarket
 from tradewind_simulator.settings import SimulatorSettings
 from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.streams.pump import Pump
-from tradewind_simulator.streams.server import StreamServer
+from tradewind_simulator.streams.server import MOST_LINE, StreamServer
 from tradewind_simulator.streams.shaping import Shaper
 from tradewind_simulator.symbols import read_exchange_info
 from tradewind_simulator.wsapi.server import WsApi
@@ -90,7 +90,7 @@ async def run(settings: SimulatorSettings) -> int:
     own = control.application(exchange, settings.state_dir)
     add_trading(own, gateway, calls)
     for app, port in ((spot, settings.port), (own, settings.control_port)):
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, max_line_size=MOST_LINE)
         await runner.setup()
         await web.TCPSite(runner, settings.host, port).start()
         runners.append(runner)

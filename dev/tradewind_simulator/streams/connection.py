@@ -96,6 +96,11 @@ class Connection:
         self.ended = True
         self._closing = self._loop.create_task(self.socket.close(code=code, message=reason.encode()[:123]))
 
+    async def closed(self) -> None:
+        """Wait until the good-bye is said, so that the server does not say another."""
+        if self._closing is not None:
+            await self._closing
+
     def end(self, code: int) -> None:
         """Close with a code, or cut the line for 1006, which cannot be said."""
         if code == WSCloseCode.ABNORMAL_CLOSURE:

@@ -15,6 +15,7 @@ from tradewind_simulator.streams.hub import MOST_STREAMS, Hub
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 MOST_MESSAGE = 64 * 1024
+MOST_LINE = 64 * 1024  # of an address: 1,024 streams stand in it
 
 
 class StreamError(Exception):
@@ -59,6 +60,7 @@ class StreamServer:
                     connection.close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
                     break
                 self._take(connection, message)
+            await connection.closed()
         finally:
             self._hub.remove(connection)
         return socket

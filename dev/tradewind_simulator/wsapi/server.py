@@ -78,6 +78,7 @@ class WsApi:
         try:
             async for message in socket:
                 self._take(session, message, address)
+            await connection.closed()
         finally:
             self._sessions.remove(session)
             self._hub.remove(connection)
