@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind_engine.candles import Candles
-from tradewind_engine.trading.book import Book
+from tradewind_engine.trading.book import Book, Level
 from tradewind_simulator.accounts import Accounts
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.events import Events
@@ -23,10 +23,18 @@ from tradewind_simulator.symbols import Symbol, make_symbol
 
 @dataclass(slots=True)
 class Seen:
-    """The book that was made last, and for which moment."""
+    """The book that was made last and for which moment, and the levels of its minute on their grid."""
 
     moment_ms: int = -1
     book: Book = EMPTY
+    grid: tuple[int, int] = (-1, 0)
+    levels: dict[int, Level] = field(default_factory=dict)
+
+    def levels_of(self, minute: int, gap: int) -> dict[int, Level]:
+        """Return the levels that were made for a minute and a grid already, by their places."""
+        if self.grid != (minute, gap):
+            self.grid, self.levels = (minute, gap), {}
+        return self.levels
 
 
 @dataclass(frozen=True, slots=True)

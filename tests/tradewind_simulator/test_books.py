@@ -44,3 +44,14 @@ def test_what_is_printed_makes_the_candle():
     prices = [float(trade.price) for trade in trades(market, T0 - 1, T0 + 60_000) if trade.time_ms < T0 + 60_000]
     expected = [closed.open[0], closed.high[0], closed.low[0], closed.close[0]]
     assert [round(float(value), 2) for value in expected] == [prices[0], max(prices), min(prices), prices[-1]]
+
+
+def test_a_level_keeps_its_amount_for_a_minute():
+    """While the price moves over it; in the next minute it is another."""
+    market = listing("BTC/USDT")
+    shown = {}
+    for moment in range(T0, T0 + 60_000, 1000):
+        for price, amount in (*book(market, moment).bids, *book(market, moment).asks):
+            assert amount == shown.setdefault(price, amount)
+    later = dict(book(market, T0 + 60_000).bids)
+    assert any(amount != shown.get(price, amount) for price, amount in later.items())

@@ -269,6 +269,26 @@ def test_when_somebody_looks_changes_nothing():
     assert found[0] == found[1] == found[2]
 
 
+def test_a_seeded_market_fills_the_same_orders_the_same_way():
+    """A minute of it, looked at every 50 ms, every 3 s, and never until the end; another seed fills otherwise."""
+    found = []
+    for seed, step in ((7, 50), (7, 3000), (7, 65_000), (8, 3000)):
+        world = World(USDT="1000000", BTC="10")
+        world.exchange.list_seeded("BTC/USDT", seed)
+        shown = world.desk.advance("BTCUSDT").market.book
+        for number, (side, level) in enumerate((("BUY", shown.bids[1]), ("SELL", shown.asks[1]), ("SELL", shown.bids[1]))):
+            world.now = number * 1000 + 37
+            wanted = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC", "quantity": "2"}
+            wanted |= {"selfTradePreventionMode": "NONE", "newClientOrderId": f"s{number}"}
+            world.calls.place(world.account, {**wanted, "price": str(level[0])})
+        for moment in range(step, 65_001, step):
+            world.now = max(world.now, moment)
+            world.desk.advance_all()
+        found.append(world.calls.my_trades(world.account, {"symbol": "BTCUSDT"}))
+    assert {True, False} == {trade["isMaker"] for trade in found[0]}
+    assert found[0] == found[1] == found[2] != found[3]
+
+
 def test_simulator_and_matching_core_fill_and_charge_alike():
     """The same book and trades, once through the exchange and once through the core as paper uses it."""
     prints = [(1000, "99", "1.5", "sell"), (2000, "98", "1", "sell")]

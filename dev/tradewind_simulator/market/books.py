@@ -85,11 +85,16 @@ def _book(listing: "Listing", moment: int) -> Book:
     gap = max(1, int(10 ** math.floor(math.log10(price * 2e-5)))) if price >= 1 else 1
     below = (price - 1) // gap
     seed = zlib.crc32(f"{symbol.id}:{moment // 60_000}".encode())
-    typical = max(1.0, LEVEL_NOTIONAL / (price * float(tick)) / float(step))
+    levels = listing.seen.levels_of(moment // 60_000, gap)
 
     def level(place: int) -> Level:
-        noise = zlib.crc32(place.to_bytes(8, "big"), seed) / 2**32
-        return place * gap * tick, max(1, int(typical * (0.2 + 1.6 * noise))) * step
+        known = levels.get(place)
+        if known is None:
+            price_there = place * gap * tick
+            typical = max(1.0, LEVEL_NOTIONAL / float(price_there) / float(step))
+            noise = zlib.crc32(place.to_bytes(8, "big"), seed) / 2**32
+            known = levels[place] = price_there, max(1, int(typical * (0.2 + 1.6 * noise))) * step
+        return known
 
     bids = tuple(level(place) for place in range(below, max(0, below - LEVELS), -1))
     above = (price + gap) // gap
