@@ -44,7 +44,7 @@ from tradewind_runner.settings import VERSION, RunnerSettings
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
 STALE_S, FLUSH_S = 120.0, 8.0
-RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode")
+RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode", "credentials")
 
 
 class UpdateReady(Exception):  # noqa: N818 - a reason to end, not an error
@@ -80,7 +80,9 @@ class BotProcess:
             async with PortalClient(self.settings.portal_url, self.settings.token_file) as portal:
                 answer = await self._start(portal, config)
                 if answer is None:
-                    return TerminationMessage(code="Stopped", message="stopped before it started", receipt=True)
+                    # A live bot that crashed before may have left orders, which nobody has looked at: no receipt for those.
+                    unlooked = config.mode == "Live"
+                    return TerminationMessage(code="Stopped", message="stopped before it started", receipt=not unlooked)
                 outbox = Outbox(outbox_path(self.settings.state_dir, answer.epoch))
                 reporter = Reporter(portal, outbox, answer)
                 health.LIVE.set(config.mode == "Live")

@@ -91,7 +91,7 @@ class Pod:
 def test_a_live_bot_trades_closes_is_killed_and_says_good_bye(
     portal: PortalProcess, api: Api, config: ExchangeConfig, tmp_path: Path
 ) -> None:
-    """Key handed over, bought, closed on demand, stopped by a switch with its reason where people look, a receipt at the end."""
+    """Key handed over, bought, closed on demand, stopped by a switch with its reason where people look, a receipt last."""
     mine = add_customer(portal, api, "live-whole")
     people = httpx2.Client(base_url=f"{portal.public}/api/v1", headers=mine.headers, timeout=60)
     assert 201 == people.post("/exchange-keys", json=KEY).status_code

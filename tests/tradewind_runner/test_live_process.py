@@ -181,3 +181,12 @@ def test_an_exchange_that_is_away_is_waited_for(world):
     world.start_simulator()
     wait_for(lambda: len(world.portal.of_type("Decision")) > seen + 3, 60)
     stop(bot)
+
+
+def test_a_live_bot_that_is_stopped_before_it_started_promises_nothing(world):
+    """What an earlier pod left at the exchange nobody has looked at: no receipt, so that the reaper looks."""
+    world.portal.fault = lambda path: "500" if path == "start" else ""
+    bot = world.start_bot()
+    wait_for(lambda: answers(f"http://127.0.0.1:{world.metrics}/livez"))
+    stop(bot)
+    assert ("Stopped", False) == (world.words(0)["code"], world.words(0)["receipt"])
