@@ -67,6 +67,7 @@ class Gate:
             *(item.symbol for item in (*state.open_intents.values(), *state.doubtful.values())),
         }
         since = state.last_event_ms - OVERLAP_MS if state.last_event_ms else int(self._now()) - FIRST_LOOK_MS
+        self._desk.watch(wanted, since)
         pause = PAUSE_S
         while True:
             try:

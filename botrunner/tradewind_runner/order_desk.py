@@ -70,6 +70,8 @@ class OrderDesk:
         self._last: dict[str, str] = {}
         self._unbooked: str | None = None
         self._quiet_until = 0.0
+        self._watched: list[str] = []
+        self._watched_since, self._sweep_due = 0, 0.0
         self._wake, self._turn = asyncio.Event(), asyncio.Lock()
 
     def resume(self, state: LedgerState) -> None:
@@ -82,6 +84,15 @@ class OrderDesk:
             self._add(order)
         for intent in state.doubtful.values():
             self._add(Order(intent, now, status="NotPlaced"))
+
+    def watch(self, symbols: Iterable[str], since_ms: int) -> None:
+        """List the orders of symbols now and then in the background: one of ours may arrive after the gate has looked.
+
+        The pod that sent it may have lost its disk with it; then only the exchange knows. `since_ms` is how far back to look at
+        first, later it is as far as an order is watched for.
+        """
+        self._watched, self._watched_since = sorted(symbols), since_ms
+        self._sweep_due = asyncio.get_running_loop().time() + self._pace.given_up_s
 
     async def submit(self, intent: Intended) -> Order:
         """Write an order down and send it. A lost answer is no error: the order is then in doubt.
@@ -169,6 +180,7 @@ class OrderDesk:
         while True:
             if self.halted is None:
                 await self._round()
+                await self._sweep()
             await self._pause(self._entries.values() if self.halted is None else ())
 
     async def _pause(self, entries: Iterable[Entry]) -> None:
@@ -189,6 +201,19 @@ class OrderDesk:
                     break
                 await (self._cancel(entry) if entry.cancel and not entry.order.closed else self._look_up(entry))
             self._forget()
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._watched or max(self._sweep_due, self._quiet_until) > loop.time():
+            return
+        since = max(self._watched_since, int(self._now()) - self._pace.watch_ms)
+        try:
+            for symbol in self._watched:
+                for seen in await self._broker.orders(symbol, since_ms=max(0, since)):
+                    self.seen(seen)
+        except BrokerError as exc:
+            self._not_answered(None, exc)
+        self._sweep_due = loop.time() + self._pace.given_up_s
 
     def _active(self, entry: Entry) -> bool:
         return not entry.in_flight and (not entry.order.closed or entry.given_up)
@@ -268,12 +293,13 @@ class OrderDesk:
             return
         await self._look_up(entry)
 
-    def _not_answered(self, entry: Entry, exc: BrokerError) -> None:
+    def _not_answered(self, entry: Entry | None, exc: BrokerError) -> None:
         if isinstance(exc, CredentialsRefusedError | ForbiddenError):
             self._halt(exc)
         if isinstance(exc, RateLimitedError):
             self._be_quiet(exc)
-        self._postpone(entry)
+        if entry is not None:
+            self._postpone(entry)
 
     def _postpone(self, entry: Entry) -> None:
         now = asyncio.get_running_loop().time()
