@@ -181,7 +181,16 @@ def test_a_real_exchange_is_reached_on_the_internet_only():
     policy = bot_policy(BOT, TENANT, REAL, "tradewind")
     block = policy["spec"]["egress"][2]["to"][0]["ipBlock"]
     assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(block["except"])
-    assert [443] == [port["port"] for port in policy["spec"]["egress"][2]["ports"]]
+    assert [443, 9443] == [port["port"] for port in policy["spec"]["egress"][2]["ports"]]
+
+
+def test_an_exchange_that_stands_elsewhere_is_reached_there_by_both_its_addresses():
+    """Requests and streams may have ports of their own."""
+    rest, ws = "http://tradewind-simulator.tradewind.svc:9000", "ws://tradewind-simulator.tradewind.svc:9002"
+    for endpoint, ports in (({"rest": rest}, [9000]), ({"rest": rest, "ws": ws}, [9000, 9002])):
+        exchange = ExchangeConfig.model_validate({"name": "simulated", "ccxtId": "binance", "endpoint": endpoint})
+        rule = bot_policy(BOT, TENANT, exchange, "tradewind")["spec"]["egress"][2]
+        assert ports == [port["port"] for port in rule["ports"]]
 
 
 def test_names_fit_and_differ():

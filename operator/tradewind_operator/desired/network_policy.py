@@ -17,6 +17,7 @@ NOT_THE_INTERNET = [
     "192.168.0.0/16",
     "224.0.0.0/4",
 ]
+EXCHANGE_PORTS = (443, 9443)  # 9443: where ccxt finds the market streams of Binance
 DNS = {
     "to": [
         {
@@ -87,13 +88,14 @@ def _exchange(exchange: ExchangeConfig) -> dict[str, Any]:
     if exchange.endpoint is None:
         return {
             "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": NOT_THE_INTERNET}}],
-            "ports": [{"protocol": "TCP", "port": 443}],
+            "ports": [{"protocol": "TCP", "port": port} for port in EXCHANGE_PORTS],
         }
     parts = urlsplit(exchange.endpoint.rest)
     host = (parts.hostname or "").split(".")
     namespace = host[1] if len(host) > 1 else "default"
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    urls = [parts, urlsplit(exchange.endpoint.ws)] if exchange.endpoint.ws else [parts]
+    ports = sorted({url.port or (443 if url.scheme in {"https", "wss"} else 80) for url in urls})
     return {
         "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}],
-        "ports": [{"protocol": "TCP", "port": port}],
+        "ports": [{"protocol": "TCP", "port": port} for port in ports],
     }
