@@ -81,7 +81,7 @@ def verdict(report: Mapping[str, Any]) -> str:
 
 def cards(report: Mapping[str, Any]) -> str:
     """Return the figures that are read first."""
-    total, market = report.get("totalReturn"), report.get("buyAndHoldReturn")
+    total, market, final = (report.get(key) for key in ("totalReturn", "buyAndHoldReturn", "equityFinal"))
     items = [
         ("Total return", _signed(total), total),
         ("Buy and hold", _signed(market), None),
@@ -89,7 +89,7 @@ def cards(report: Mapping[str, Any]) -> str:
         ("Sharpe ratio", shown(report.get("sharpe")), None),
         ("Sortino ratio", shown(report.get("sortino")), None),
         ("Closed trades", shown(report.get("trades"), "count"), None),
-        ("Final equity", shown(report.get("equityFinal")), None),
+        ("Final equity", shown(final, "number" if final is not None and final < 100_000 else "count"), None),
     ]
     return '<div class="cards">' + "".join(_card(*item) for item in items) + "</div>"
 
@@ -257,7 +257,8 @@ def _rates(report: Mapping[str, Any]) -> str:
 
 
 def _signed(value: Any) -> str:
-    return "-" if value is None else f"{100 * value:+,.2f}\u00a0%"
+    digits = 2 if value is None or abs(value) < 10 else 0  # a card is narrow
+    return "-" if value is None else f"{100 * value:+,.{digits}f}\u00a0%"
 
 
 def _axis(value: float) -> str:
