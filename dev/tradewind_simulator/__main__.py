@@ -8,7 +8,8 @@ import sys
 import time
 
 from aiohttp import web
-from pydantic_settings import CliApp
+from pydantic import ValidationError
+from pydantic_settings import CliApp, SettingsError
 
 from tradewind_engine.candles import CandleError
 from tradewind_simulator import control
@@ -92,8 +93,12 @@ async def run(settings: SimulatorSettings) -> int:
     for app, port in ((spot, settings.port), (own, settings.control_port)):
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, max_line_size=MOST_LINE)
         await runner.setup()
-        await web.TCPSite(runner, settings.host, port).start()
         runners.append(runner)
+        try:
+            await web.TCPSite(runner, settings.host, port).start()
+        except OSError as exc:
+            log.error("cannot listen on %s:%s: %s", settings.host, port, exc.strerror)  # noqa: TRY400 - as above
+            return 2
         log.info("listening on %s", runner.addresses)
     tasks = [asyncio.create_task(work) for work in (_announce_breaks(exchange, stop), pump.run(), _fill(desk))]
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -132,7 +137,12 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # orders and journal live long: to look through them costs 10 us an order
-    return asyncio.run(run(CliApp.run(SimulatorSettings)))
+    try:
+        settings = CliApp.run(SimulatorSettings)
+    except (SettingsError, ValidationError) as exc:
+        log.error("%s", exc)  # noqa: TRY400 - the message says it all, and no secret
+        return 2
+    return asyncio.run(run(settings))
 
 
 if __name__ == "__main__":

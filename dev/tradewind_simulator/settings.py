@@ -12,7 +12,11 @@ class SimulatorSettings(BaseSettings):
     """How the simulated exchange is set up."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TRADEWIND_SIMULATOR_", cli_prog_name="tradewind_simulator", cli_kebab_case=True, cli_hide_none_type=True
+        hide_input_in_errors=True,  # accounts have secrets
+        env_prefix="TRADEWIND_SIMULATOR_",
+        cli_prog_name="tradewind_simulator",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
     )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

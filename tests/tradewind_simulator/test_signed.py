@@ -1,6 +1,9 @@
 """Signed calls over real sockets: keys and signatures, times, filters, limits, and the words in which they are refused."""
 
 import json
+import socket
+import subprocess
+import sys
 import time
 from decimal import Decimal
 
@@ -269,17 +272,29 @@ def test_rules_of_a_recorded_exchange_info(recorded, tmp_path):
         server.stop()
 
 
-def test_a_bad_file_of_rules_is_refused(tmp_path):
-    """With its name; the process ends with 2."""
-    import subprocess
-    import sys
-
-    file = tmp_path / "rules.json"
-    file.write_text("{}")
-    command = [sys.executable, "-m", "tradewind_simulator", "--exchange-info", str(file), "--port", "0", "--control-port", "0"]
-    ended = subprocess.run([*command, "--state-dir", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert 2 == ended.returncode
-    assert "rules.json is no recorded exchangeInfo" in ended.stdout
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--exchange-info", "{rules}"], "rules.json is no recorded exchangeInfo"),
+        (["--exchange-info", "{rules}.gone"], "No such file"),
+        (["--accounts", "nonsense"], "accounts"),
+        (["--accounts", '{"a": {"balances": {"USDT": "-1"}}}'], "-1 is no amount"),
+        (["--accounts", '{"a": {"keys": [{"secret": "hush"}]}}'], "a key is"),
+        (["--port", "{taken}"], "cannot listen on 127.0.0.1"),
+    ],
+)
+def test_bad_settings_end_the_process_with_a_reason(tmp_path, arguments, words):
+    """One line, exit code 2, and no secret in it."""
+    rules = tmp_path / "rules.json"
+    rules.write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = [text.replace("{rules}", str(rules)).replace("{taken}", str(taken.getsockname()[1])) for text in arguments]
+        command = [sys.executable, "-m", "tradewind_simulator", "--port", "0", "--control-port", "0", *given]
+        ended = subprocess.run([*command, "--state-dir", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert 2 == ended.returncode, ended.stderr
+    assert words in ended.stdout
+    assert "hush" not in ended.stdout + ended.stderr
 
 
 def _code(found):
