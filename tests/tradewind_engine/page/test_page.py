@@ -29,7 +29,9 @@ def body(report):
 
 @pytest.fixture(scope="module")
 def report():
-    return run_backtest(template("sma-crossover"), {EVIL: market(3), "B/C": market(4)}, timeframe="1h", exchange=EVIL)
+    return run_backtest(
+        template("sma-crossover"), {EVIL: market(3, count=1500), "B/C": market(4, count=1500)}, timeframe="1h", exchange=EVIL
+    )
 
 
 @pytest.fixture(scope="module")
