@@ -17,7 +17,7 @@ from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.brokers import ccxt_client
 from tradewind_runner.brokers.ccxt import CcxtBroker
-from tradewind_runner.brokers.errors import CredentialsRefusedError, ExchangeUnavailableError, OrderRejectedError
+from tradewind_runner.brokers.errors import CredentialsRefusedError, OrderRejectedError
 from tradewind_runner.brokers.paper import PaperBroker
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.gate import Gate
@@ -171,12 +171,7 @@ class TestContract:
         await asyncio.sleep(0.3)
         intent = world.intent()
         await world.broker.place(intent)
-        try:
-            seen = await asyncio.wait_for(first, 5)
-        except ExchangeUnavailableError as exc:
-            if "WSServerHandshakeError" not in str(exc):
-                raise
-            pytest.skip("the simulator has no /ws-api yet")
+        seen = await asyncio.wait_for(first, 5)
         while seen.report.status != "Filled":
             seen = await asyncio.wait_for(anext(updates), 5)
         assert (intent.client_order_id, intent.amount) == (seen.client_order_id, seen.report.filled)
