@@ -1,8 +1,9 @@
 """Processes that trade and back-test, one pod each.
 
-- bot: the process of a bot                - trading: what a paper bot does at a candle's close; pure
+- bot: the process of a bot    - bot_kinds: which bot that is    - bot_loop: what all have in common
+- paper_bot: fills by candles    - order_bot, order_keeping, order_desk, gate, brokers: orders that leave
 - backtest_worker: the process of a backtest
-- portal, reporter, outbox, left_over: the way to the ledger     - exchange, lean_ccxt, exchange_clock: the way to the market
-- brokers: where orders go                - order_desk, desk_entry: the one way there, that never buys twice
+- portal, reporter, outbox, left_over: the way to the ledger
+- exchange, feed, lean_ccxt, exchange_clock: the way to the market
 - settings, configuration, health, last_words: what a pod needs
 """

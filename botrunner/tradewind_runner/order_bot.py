@@ -70,7 +70,7 @@ class OrderBot(OrderKeeping):
         """Return the order of an entry, or why there is none."""
         ts = int(candles.ts[index])
         rest = self._document.protect.cooldown_candles or 0
-        if self.state.rested.get(symbol, rest) + 1 < rest:
+        if self.state.rested.get(symbol, rest) < rest:
             return None, "Cooldown"
         blocked = self._blocked(late) or self.desk.blocked(symbol)
         if blocked is None and self.desk.open_orders(symbol):

@@ -85,6 +85,28 @@ def test_a_full_disk_leaves_no_half_a_group(outbox, tmp_path):
     assert [[1, 2, 3], [4, 5]] == [[item.seq for item in found] for found in read_groups(tmp_path / "outbox")]
 
 
+def test_what_must_go_on_is_kept_in_memory_until_the_disk_takes_it(outbox, tmp_path):
+    """An exit on a full disk: sent like any other group, and on disk, in its place, with the next group that fits."""
+    outbox.append(group(1, 3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        assert outbox.hold(group(4, 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(range(1, 24)) == [item.seq for item in outbox.batch(100)]
+    outbox.append(group(24, 1))
+    assert list(range(1, 25)) == [item.seq for found in read_groups(tmp_path / "outbox") for item in found]
+
+
+def test_memory_is_bounded_too(outbox, monkeypatch):
+    """Beyond the spare room even an exit is told that it cannot be kept."""
+    monkeypatch.setattr("tradewind_runner.outbox.MOST_EVENTS", 4)
+    monkeypatch.setattr("tradewind_runner.outbox.SPARE_EVENTS", 2)
+    assert outbox.hold(group(1, 6))
+    assert not outbox.hold(group(7, 1))
+
+
 def test_a_swapped_file_is_noticed(tmp_path):
     """Kubernetes swaps a link; the same file twice is no change."""
     for name in ("one", "two"):
