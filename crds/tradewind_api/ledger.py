@@ -204,7 +204,8 @@ class LedgerState(Contract):
 
     `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
     may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
-    `rested` counts the candles since a symbol was last sold.
+    `rested` counts the candles since a symbol was last sold. `fees_elsewhere` are fees that were neither taken in base nor in
+    quote, by currency: the account paid them, so they are in no figure of the bot.
     """
 
     currency: str = ""
@@ -212,6 +213,7 @@ class LedgerState(Contract):
     cash: DecimalAmount = Decimal(0)
     realized_pnl: DecimalAmount = Decimal(0)
     fees_paid: DecimalAmount = Decimal(0)
+    fees_elsewhere: dict[str, DecimalAmount] = {}
     peak_equity: DecimalAmount = Decimal(0)
     equity: DecimalAmount = Decimal(0)
     day: int = 0
@@ -237,6 +239,7 @@ class _Book:
     cash: Decimal = Decimal(0)
     realized_pnl: Decimal = Decimal(0)
     fees_paid: Decimal = Decimal(0)
+    fees_elsewhere: dict[str, Decimal] = field(default_factory=dict)
     peak_equity: Decimal = Decimal(0)
     equity: Decimal = Decimal(0)
     day: int = 0
@@ -287,6 +290,8 @@ class _Book:
         fee_cash = data.fee if data.fee_currency == quote else Decimal(0)
         fee_base = data.fee if data.fee_currency == base else Decimal(0)
         self.fees_paid += fee_cash + fee_base * data.price
+        if data.fee and data.fee_currency not in {base, quote}:
+            self.fees_elsewhere[data.fee_currency] = self.fees_elsewhere.get(data.fee_currency, Decimal(0)) + data.fee
         if data.side == "buy":
             self.cash -= notional + fee_cash
             intent = self.open_intents.get(data.client_order_id)

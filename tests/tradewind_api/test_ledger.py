@@ -129,3 +129,12 @@ def test_an_amount_is_a_finite_decimal_string(amount):
             fee="0",
             fee_currency="B",
         )
+
+
+def test_a_fee_in_a_third_currency_is_kept_apart():
+    """0.001 BNB twice: neither cash nor position pays it, the account does; of BNB itself it is a fee in base."""
+    third = [fill(cid, "buy", amount="1", price="100", fee="0.001", currency="BNB") for cid in ("a", "b")]
+    state = fold(events(START, *third))
+    assert ({"BNB": Decimal("0.002")}, Decimal(800), Decimal(0)) == (state.fees_elsewhere, state.cash, state.fees_paid)
+    own = third[0].model_copy(update={"symbol": "BNB/USDT"})
+    assert ({}, Decimal("0.999")) == ((state := fold(events(START, own))).fees_elsewhere, state.positions["BNB/USDT"].amount)
