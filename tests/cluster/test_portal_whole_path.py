@@ -55,7 +55,7 @@ def test_a_backtest_from_candles_to_report(portal: PortalProcess, new_customer: 
         assert 200 == first.status_code, first.text
         assert first.json() == pods.post("/runner/v1/results", json=upload, headers=worker).json()
         shown = people.get("/api/v1/backtests/first").json()
-        assert ({"done": 60, "total": 120, "message": ""}, True) == (shown["progress"], shown["hasReport"])
+        assert ({"done": 60, "total": 120, "message": "", "shard": 0}, True) == (shown["progress"], shown["hasReport"])
         assert f'"{first.json()["sha256"]}"' == people.get("/api/v1/backtests/first/report").headers["ETag"]
         assert {"atMs": START + MINUTE, "equity": 1001.5} == people.get("/api/v1/backtests/first/equity").json()["items"][1]
 

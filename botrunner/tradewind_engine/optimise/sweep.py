@@ -81,33 +81,34 @@ class Sweep:
     def score(self, points: Sequence[Point], progress: Progress | None = None, keep: Keep | None = None) -> Scores:
         """Return the scores of `points`, in their order.
 
-        `progress` hears (done, total) after each tile; `keep` is given the numbers of the tile's points and their scores, at
-        most one in PORTIONS of all points at a time.
+        `progress` hears (done, total) on the way; `keep` is given numbers of points and their scores, at most one in PORTIONS
+        of all points at a time.
         """
         most = -(-len(points) // PORTIONS) if keep else len(points)
         periods = self._count if len(self._histories) == 1 else np.unique(np.concatenate([h.ts for h in self._histories])).size
         scores = Scores.empty(len(points), int(periods))
         done = 0
         with ThreadPoolExecutor(self.settings.workers) as pool:
-            for tile in self._tiles(points, most):
+            for tile in self._tiles(points):
                 known = self._shared_series([points[index] for index in tile], pool)
 
                 def work(rows: list[int], known: list[Found] = known) -> None:
                     for row in rows:
                         self._score_one(points[row], row, known, scores)
 
-                parts = self.settings.workers * 8
-                list(pool.map(work, [tile[start::parts] for start in range(min(parts, len(tile)))]))
+                for portion in (tile[start : start + most] for start in range(0, len(tile), most)):
+                    parts = self.settings.workers * 8
+                    list(pool.map(work, [portion[start::parts] for start in range(min(parts, len(portion)))]))
+                    done += len(portion)
+                    if keep:
+                        keep(portion, scores.rows(portion))
+                    if progress:
+                        progress(done, len(points))
                 del known, work  # before the next tile's are made
-                done += len(tile)
-                if keep:
-                    keep(tile, scores.rows(tile))
-                if progress:
-                    progress(done, len(points))
         return scores
 
-    def _tiles(self, points: Sequence[Point], most: int) -> Iterator[list[int]]:
-        """Yield row numbers of at most `most` points whose shared series fit into the tile's bytes, neighbours together."""
+    def _tiles(self, points: Sequence[Point]) -> Iterator[list[int]]:
+        """Yield row numbers of points whose shared series fit into the tile's bytes together, neighbours together."""
         bytes_each = 8 * self._count
         room = max(1, self.settings.tile_bytes // bytes_each // max(1, len(self._shared)))
         columns = [{value: rank for rank, value in enumerate(sorted(set(column)))} for column in zip(*points, strict=True)]
@@ -116,7 +117,7 @@ class Sweep:
         keys: set[Key] = set()
         for row in sorted(range(len(points)), key=lambda i: (*(rank // room for rank in ranks[i]), *ranks[i])):
             wanted = {self._key(node, points[row]) for node in self._shared}
-            if tile and (len(tile) == most or len(keys | wanted) * bytes_each > self.settings.tile_bytes):
+            if tile and len(keys | wanted) * bytes_each > self.settings.tile_bytes:
                 yield tile
                 tile, keys = [], set()
             tile.append(row)

@@ -10,7 +10,7 @@ from tradewind_api.document.errors import DocumentError, InvalidDocumentError
 from tradewind_api.document.model import MAX_BYTES, StrategyDocument
 from tradewind_api.document.validation import parse_document, suggestion
 
-MAX_TEXT, MAX_EVENTS, MAX_DEPTH = 8 * MAX_BYTES, 10_000, 20
+MAX_TEXT, MAX_EVENTS, MAX_DEPTH = 8 * MAX_BYTES, 5_000, 20
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast, where libyaml is
 TEMPLATES = ("bollinger-breakout", "dca-dip", "macd", "mean-reversion", "momentum", "rsi", "sma-crossover")
 
