@@ -16,7 +16,7 @@ from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.orders import Report
 from tradewind_engine.trading.rounding import MarketRules, fault, round_amount, round_price
-from tradewind_runner.brokers.ccxt_answers import read_balances, read_order, read_trades
+from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_balances, read_order, read_trades
 from tradewind_runner.brokers.ccxt_client import CcxtClient, FailedError
 from tradewind_runner.brokers.classify import not_found
 from tradewind_runner.brokers.dialects import dialect_of
@@ -229,7 +229,8 @@ class CcxtBroker:
         return (None if seen is None else seen.report.exchange_order_id), {}
 
     def _read(self, raw: Any, symbol: str) -> SeenOrder:
-        order = read_order(raw, symbol=symbol, now_ms=self._clock.now_ms())
+        slack = FUTURE_MS * max(1.0, self._config.clock_speed)  # a fast exchange's minute is soon over
+        order = read_order(raw, symbol=symbol, latest_ms=self._clock.now_ms() + slack)
         named = raw["info"].get("symbol") if isinstance(raw.get("info"), dict) else None
         if named not in {None, self._api.markets[symbol]["id"]}:  # ccxt says the symbol that was asked for, whatever came
             raise OutcomeUnknownError(f"asked about {symbol}, told about {named!r:.40}")

@@ -25,7 +25,7 @@ STATUS: dict[str, ReportStatus] = {
 }
 
 
-def read_order(raw: Any, *, symbol: str, now_ms: float) -> SeenOrder:
+def read_order(raw: Any, *, symbol: str, latest_ms: float) -> SeenOrder:
     """Return one order of ccxt, its client id as the exchange spells it. Raises OutcomeUnknownError where it cannot be."""
     if not isinstance(raw, dict):
         raise OutcomeUnknownError("the answer is no order")
@@ -34,7 +34,7 @@ def read_order(raw: Any, *, symbol: str, now_ms: float) -> SeenOrder:
         told = ", ".join(f"{name} {raw.get(name)!r:.40}" for name in ("id", "status", "side", "symbol"))
         raise OutcomeUnknownError(f"the answer is no order of {symbol}: {told}")
     created = raw.get("timestamp")
-    if created is not None and (not isinstance(created, int) or created > now_ms + FUTURE_MS):
+    if created is not None and (not isinstance(created, int) or created > latest_ms):
         raise OutcomeUnknownError(f"order {identity} is of a time that has not come: {created!r:.40}")
     amount, filled = _number(raw.get("amount"), "amount"), _number(raw.get("filled"), "filled")
     kind = str(raw.get("type") or "").lower()
