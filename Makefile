@@ -66,6 +66,10 @@ $(PEERS)/.ready: requirements-peers.txt
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.txt
 	@touch $@
 
+.PHONY: soak
+soak: setup ## The long version of the simulation: 20,000 bot-hours and more than a million faults (hours)
+	@$(BIN)/python tests/simulation/run.py --seed 1000 --seeds 2000 --hours 10 --jobs $$(nproc) --shrink
+
 .PHONY: bench-engine
 bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)
 	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python

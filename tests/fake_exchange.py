@@ -131,7 +131,7 @@ class FakeBroker:
         await asyncio.sleep(0.005)
         return report
 
-    async def find(self, symbol: str, client_order_id: str) -> Report | None:  # noqa: ARG002
+    async def find(self, symbol: str, client_order_id: str) -> Report | None:
         fault = self._next("find")
         await asyncio.sleep(0.005)
         match fault:
@@ -152,7 +152,7 @@ class FakeBroker:
             return None
         return order.report(trades=fault != "no trades")
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:  # noqa: ARG002
+    async def cancel(self, symbol: str, client_order_id: str) -> None:
         fault = self._next("cancel")
         await asyncio.sleep(0.005)
         self.exchange.arrive()

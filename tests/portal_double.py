@@ -2,7 +2,7 @@
 
 Only the API server is stood in for; tests/cluster has the real one.
 """
-# ruff: noqa: ARG002 - the double answers every call of the port, and needs less to do so
+
 
 import asyncio
 import base64

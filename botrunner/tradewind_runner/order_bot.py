@@ -75,6 +75,8 @@ class OrderBot(OrderKeeping):
         blocked = self._blocked(late) or self.desk.blocked(symbol)
         if blocked is None and self.desk.open_orders(symbol):
             blocked = "OrderOpen: an order of this symbol has not ended"
+        if blocked is None and self.state.last_buy_ms.get(symbol, -1) >= ts:
+            blocked = "AlreadyOrdered: an earlier pod bought at this candle"
         if blocked is not None:
             return None, blocked
         price = self._price_now(symbol, exact(candles.close[index]))

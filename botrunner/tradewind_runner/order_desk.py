@@ -68,6 +68,7 @@ class OrderDesk:
         self._patience, self._pace, self._on_anomaly = patience, pace, on_anomaly
         self._entries: dict[str, Entry] = {}
         self._last: dict[str, str] = {}
+        self._strays: dict[str, SeenOrder] = {}
         self._unbooked: str | None = None
         self._quiet_until = 0.0
         self._watched: list[str] = []
@@ -169,9 +170,9 @@ class OrderDesk:
             if not entry.order.closed:
                 entry.due = min(entry.due, began)
         while self.halted is None:
-            await self._round()
+            await self._round(in_order=True)
             unsettled = [entry for entry in self._entries.values() if self._unsettled(entry, began)]
-            if not unsettled:
+            if not unsettled and not self._strays:
                 return
             await self._pause(unsettled)
 
@@ -192,11 +193,16 @@ class OrderDesk:
             async with asyncio.timeout(min(wait, self._pace.open_s)):
                 await self._wake.wait()
 
-    async def _round(self) -> None:
+    async def _round(self, *, in_order: bool = False) -> None:
+        """Look up what is due: exits first, or as it was made, so that no sale is booked before its purchase."""
         async with self._turn:
+            for stray in list(self._strays.values()):
+                self._adopt(stray)
             now = asyncio.get_running_loop().time()
             due = [entry for entry in self._entries.values() if self._active(entry) and entry.due <= now]
-            for entry in sorted(due, key=lambda item: (not item.cancel, item.order.intent.side == "buy")):
+            if not in_order:
+                due.sort(key=lambda item: (not item.cancel, item.order.intent.side == "buy"))
+            for entry in due:
                 if self.halted is not None or self._quiet_until > asyncio.get_running_loop().time():
                     break
                 await (self._cancel(entry) if entry.cancel and not entry.order.closed else self._look_up(entry))
@@ -369,7 +375,9 @@ class OrderDesk:
             self._book([intent])
         except OutboxFullError as exc:
             self._unbooked = str(exc)
+            self._strays[seen.client_order_id] = seen  # tried again, for nobody may tell of it twice
             return
+        self._strays.pop(seen.client_order_id, None)
         self._on_anomaly(f"Adopted: {seen.client_order_id}, {seen.side} {seen.amount} {seen.symbol}, made at {seen.created_ms}")
         entry = self._add(Order(intent, int(self._now()), status="Unknown"))
         self._learn(entry, seen.report)

@@ -204,6 +204,7 @@ class LedgerState(Contract):
 
     `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
     may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
+    `last_buy_ms` is the candle of the newest purchase: its decision may be lost with a pod, the purchase is not made again;
     `rested` counts the candles since a symbol was last sold. `fees_elsewhere` are fees that were neither taken in base nor in
     quote, by currency: the account paid them, so they are in no figure of the bot.
     """
@@ -220,6 +221,7 @@ class LedgerState(Contract):
     day_start_equity: DecimalAmount = Decimal(0)
     positions: dict[str, Position] = {}
     last_candle_ms: dict[str, Milliseconds] = {}
+    last_buy_ms: dict[str, Milliseconds] = {}
     rested: dict[str, int] = {}
     open_intents: dict[str, Intended] = {}
     open_trades: dict[str, dict[str, DecimalAmount]] = {}
@@ -246,6 +248,7 @@ class _Book:
     day_start_equity: Decimal = Decimal(0)
     positions: dict[str, Position] = field(default_factory=dict)
     last_candle_ms: dict[str, int] = field(default_factory=dict)
+    last_buy_ms: dict[str, int] = field(default_factory=dict)
     rested: dict[str, int] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
     open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
@@ -266,6 +269,8 @@ class _Book:
     def intend(self, data: Intended) -> None:
         cid = data.client_order_id
         self.open_intents[cid] = data
+        if data.side == "buy":
+            self.last_buy_ms[data.symbol] = max(self.last_buy_ms.get(data.symbol, 0), data.candle_open_ms)
         self.doubtful.pop(cid, None)
         epoch = cid[:EPOCH_CHARACTERS]
         self.last_intents[epoch] = max(self.last_intents.get(epoch, ""), cid)
@@ -297,9 +302,10 @@ class _Book:
             intent = self.open_intents.get(data.client_order_id)
             opened = held.opened_candle_ms if held.amount > 0 else intent.candle_open_ms if intent else None
             first = held.buys == 0 or (held.buys == 1 and bool(trades))  # the first order, or more of it
+            received = data.amount - fee_base
             position = Position(
-                amount=held.amount + data.amount - fee_base,
-                cost=held.cost + notional + fee_cash,
+                amount=held.amount + received,
+                cost=held.cost * _uncovered(held, received) + self._cover(held, received, notional + fee_cash),
                 notional=held.notional + notional,
                 opened_candle_ms=opened,
                 buys=held.buys + (not trades),
@@ -311,12 +317,13 @@ class _Book:
         else:
             share = min(data.amount / held.amount, Decimal(1)) if held.amount > 0 else Decimal(0)
             cost = held.cost * share
+            early = (notional - fee_cash) * _oversold(held, data.amount)  # its purchase is booked later, with what it cost
             self.cash += notional - fee_cash
-            self.realized_pnl += notional - fee_cash - cost
+            self.realized_pnl += notional - fee_cash - early - cost
             position = held.model_copy(
                 update={
                     "amount": held.amount - data.amount - fee_base,
-                    "cost": held.cost - cost,
+                    "cost": held.cost - cost - early,
                     "notional": held.notional - held.notional * share,
                 }
             )
@@ -325,6 +332,14 @@ class _Book:
             self.rested[data.symbol] = 0
         else:
             self.positions[data.symbol] = position
+
+    def _cover(self, held: Position, amount: Decimal, cost: Decimal) -> Decimal:
+        """Count what a purchase gives to a sale that was booked before it; return the cost of the rest."""
+        if held.amount >= 0 or amount <= 0:
+            return cost
+        covered = min(amount, -held.amount)
+        self.realized_pnl += held.cost * covered / held.amount - cost * covered / amount
+        return cost * (1 - covered / amount)
 
     def decide(self, data: Decision) -> None:
         """A candle closed: it counts for what is held and for the rest after a trade."""
@@ -381,6 +396,16 @@ class _Book:
                 self.halted = data.reason
             case Stopped():
                 pass
+
+
+def _oversold(held: Position, amount: Decimal) -> Decimal:
+    """Return which part of a sale is of more than is held: reports of a dead pod's orders come in any order."""
+    return 1 - min(Decimal(1), max(held.amount, Decimal(0)) / amount) if amount > 0 else Decimal(0)
+
+
+def _uncovered(held: Position, amount: Decimal) -> Decimal:
+    """Return which part of what is held stays as it is after a purchase: all of it, unless more was sold than was there."""
+    return 1 - min(Decimal(1), amount / -held.amount) if held.amount < 0 else Decimal(1)
 
 
 def _keep_newest(table: dict[str, Any], most: int) -> None:

@@ -138,3 +138,33 @@ def test_a_fee_in_a_third_currency_is_kept_apart():
     assert ({"BNB": Decimal("0.002")}, Decimal(800), Decimal(0)) == (state.fees_elsewhere, state.cash, state.fees_paid)
     own = third[0].model_copy(update={"symbol": "BNB/USDT"})
     assert ({}, Decimal("0.999")) == ((state := fold(events(START, own))).fees_elsewhere, state.positions["BNB/USDT"].amount)
+
+
+def test_a_sale_that_is_booked_before_its_purchase_gains_the_same():
+    """Reports of a dead pod's orders come in any order: bought for 200.2 and sold for 219.78 gains 19.58 either way."""
+    bought = fill("a", "buy", amount="2", price="100", fee="0.2")
+    sold = fill("b", "sell", amount="2", price="110", fee="0.22")
+    early = fold(events(START, order("a", "buy"), order("b", "sell"), sold))
+    assert (Decimal(-2), Decimal("-219.78")) == (early.positions["BTC/USDT"].amount, early.positions["BTC/USDT"].cost)
+    assert Decimal(0) == early.realized_pnl
+    state = fold(events(START, order("a", "buy"), order("b", "sell"), sold, bought))
+    assert (Decimal("19.58"), Decimal("1019.58"), {}) == (state.realized_pnl, state.cash, state.positions)
+
+
+def test_a_purchase_that_covers_half_of_an_early_sale_gains_half():
+    """Sold 2 for 220 in all; one of them was bought for 100: 10 are gained, 110 of proceeds wait for the other."""
+    state = fold(
+        events(
+            START,
+            fill("b", "sell", amount="2", price="110", fee="0"),
+            fill("a", "buy", amount="1", price="100", fee="0"),
+        )
+    )
+    assert Decimal(10) == state.realized_pnl
+    assert (Decimal(-1), Decimal(-110)) == (state.positions["BTC/USDT"].amount, state.positions["BTC/USDT"].cost)
+
+
+def test_the_candle_of_the_newest_purchase_is_known():
+    """A purchase counts as made at its candle also where the decision was lost with a pod."""
+    assert {"BTC/USDT": 60_000} == fold(events(START, order("a", "buy"))).last_buy_ms
+    assert {} == fold(events(START, order("b", "sell"))).last_buy_ms

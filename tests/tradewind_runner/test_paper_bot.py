@@ -1,5 +1,5 @@
 """A paper bot's rounds on an exchange that has gaps, too few candles, or a clock that went back: in memory, no waiting."""
-# ruff: noqa: ARG002 - the double has one symbol and one timeframe
+
 
 from decimal import Decimal
 

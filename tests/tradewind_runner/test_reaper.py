@@ -47,7 +47,7 @@ class Book:
             self.there.append(self.late[self.looks])
         return [item for item in self.there if item.symbol == symbol]
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:  # noqa: ARG002 - ids are unique
+    async def cancel(self, symbol: str, client_order_id: str) -> None:
         self.cancelled.append(client_order_id)
         self.there = [item for item in self.there if item.client_order_id != client_order_id]
         self._fail()

@@ -1,5 +1,5 @@
 """Market data by WebSocket: on the real simulated exchange through ccxt.pro, and on a socket that says nothing or breaks."""
-# ruff: noqa: ARG002 - the double has one symbol
+
 
 import asyncio
 import subprocess
