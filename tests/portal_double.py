@@ -3,7 +3,6 @@
 Only the API server is stood in for; tests/cluster has the real one.
 """
 
-
 import asyncio
 import base64
 import copy

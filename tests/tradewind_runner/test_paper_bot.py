@@ -1,6 +1,5 @@
 """A paper bot's rounds on an exchange that has gaps, too few candles, or a clock that went back: in memory, no waiting."""
 
-
 from decimal import Decimal
 
 import numpy as np

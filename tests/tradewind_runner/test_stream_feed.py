@@ -1,6 +1,5 @@
 """Market data by WebSocket: on the real simulated exchange through ccxt.pro, and on a socket that says nothing or breaks."""
 
-
 import asyncio
 import subprocess
 import sys
