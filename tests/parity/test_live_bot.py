@@ -4,7 +4,6 @@ The bot is the real one with desk, gate and keepers, on virtual time. The broker
 at a close at the next open, what rests when a candle touches it; a candle that fills a ladder's step sells at no target, as the
 model has it. So any difference is the bot's.
 """
-# ruff: noqa: ARG002 - the doubles have one symbol
 
 import asyncio
 from decimal import Decimal
