@@ -1,0 +1,24 @@
+"""One simulated exchange for all faults on orders; each test trades on an account of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from faults.matrix import World
+from simulator_process import Server
+
+from tradewind_runner.brokers import ccxt_client
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    found = Server(tmp_path_factory.mktemp("simulator"), "--order-limit-10s", "0")
+    yield found
+    assert 0 == found.stop()
+
+
+@pytest.fixture
+async def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A fresh account; a request without an answer is given up after a second."""
+    monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
+    async with World(server) as found:
+        yield found
