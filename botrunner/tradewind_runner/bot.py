@@ -44,7 +44,7 @@ from tradewind_runner.settings import VERSION, RunnerSettings
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
 STALE_S, FLUSH_S = 120.0, 8.0
-RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode", "credentials")
+RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode", "paper_fill", "credentials")
 
 
 class UpdateReady(Exception):  # noqa: N818 - a reason to end, not an error

@@ -23,20 +23,40 @@ async def make_bot(config: BotConfig, exchange: Exchange, reporter: Reporter, an
     if config.mode == "Paper" and config.paper_fill == "Candle":
         yield PaperBot(config, exchange, reporter, answer)
         return
+    symbols = sorted({*config.symbols, *answer.state.positions})
     if config.mode == "Paper":
-        raise ConfigurationError("paperFill Book is not available in this version; use Candle")
+        async with _book_bot(config, exchange, reporter, answer, symbols) as bot:
+            yield bot
+        return
     if answer.credential is None:
         raise ConfigurationError("a live bot needs an exchange key, and the portal handed out none: name one in credentials")
     from tradewind_runner.brokers.ccxt import CcxtBroker  # noqa: PLC0415 - see above
     from tradewind_runner.order_bot import OrderBot  # noqa: PLC0415 - see above
 
-    symbols = sorted({*config.symbols, *answer.state.positions})
     try:
         broker = CcxtBroker(config.exchange, answer.credential, symbols, clock=exchange.clock)
     except ValueError as exc:
         raise ConfigurationError(str(exc)) from exc
     try:
         yield OrderBot(config, exchange, reporter, answer, feed=make_feed(config, exchange, symbols), broker=broker)
+    finally:
+        await broker.close()
+
+
+@asynccontextmanager
+async def _book_bot(
+    config: BotConfig, exchange: Exchange, reporter: Reporter, answer: StartAnswer, symbols: list[str]
+) -> AsyncIterator[BotLoop]:
+    """Yield a paper bot whose orders are matched in the market's own book."""
+    if config.exchange.endpoint is not None and config.exchange.endpoint.ws is None:
+        raise ConfigurationError("paperFill Book needs the exchange's WebSocket, and its endpoint has none; use Candle")
+    from tradewind_runner.book_paper import BookPaper  # noqa: PLC0415 - see above
+    from tradewind_runner.order_bot import OrderBot  # noqa: PLC0415 - see above
+
+    broker = BookPaper(config.exchange, exchange, markets=lambda: bot.markets, state=lambda: bot.state)
+    bot = OrderBot(config, exchange, reporter, answer, feed=make_feed(config, exchange, symbols), broker=broker)
+    try:
+        yield bot
     finally:
         await broker.close()
 

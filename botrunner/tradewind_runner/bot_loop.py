@@ -92,6 +92,11 @@ class BotLoop:
             found = Standing("Reducing", (f"NotReady: {self.progress.problem}",))
         return found, self.progress.last_candle_ms
 
+    @property
+    def markets(self) -> dict[str, Market]:
+        """Rules of the symbols, empty before the exchange has told them."""
+        return self._markets
+
     def flat(self) -> bool:
         """Return whether nothing is held."""
         return not self.state.positions

@@ -58,7 +58,7 @@ def test_a_missed_word_is_doubt(book):
     book.offer(row(10), at_ms=at(10.01))
     assert book.window(at(9), 3) is None
     assert "the end of candle" in book.doubt
-    book.resync(candles(row(8), row(9, 105.0), row(10)), asked_ms=at(10.02))
+    assert [] == book.resync(candles(row(8), row(9, 105.0), row(10)), asked_ms=at(10.02))
     assert 105.0 == book.window(at(9), 3).candles.close[-2]
 
 

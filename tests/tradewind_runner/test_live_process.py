@@ -190,3 +190,22 @@ def test_a_live_bot_that_is_stopped_before_it_started_promises_nothing(world):
     wait_for(lambda: answers(f"http://127.0.0.1:{world.metrics}/livez"))
     stop(bot)
     assert ("Stopped", False) == (world.words(0)["code"], world.words(0)["receipt"])
+
+
+def test_paper_in_the_markets_own_book(world):
+    """No key, no order at the exchange: filled against its book and trades, with its fees; killed once, and nothing is lost."""
+    world.portal.credential = None
+    world.configure(mode="Paper", paperFill="Book", credentials=None)
+    bot = world.start_bot()
+    wait_for(lambda: len(world.portal.of_type("Closed")) >= 2, 60)
+    bot.kill()
+    bot.wait()
+    world.start_bot()
+    wait_for(lambda: [item for item in world.portal.of_type("Filled") if item.epoch == 2], 60)
+    stop(world.processes[1])
+    assert [] == world.orders()
+    fills = world.portal.of_type("Filled")
+    assert {"BTC", "USDT"} == {item.data["feeCurrency"] for item in fills}
+    assert len(fills) == len({item.data["tradeId"] for item in fills})
+    intents = [item.data["candleOpenMs"] for item in world.portal.of_type("Intended") if item.data["side"] == "buy"]
+    assert sorted(set(intents)) == intents

@@ -79,7 +79,8 @@ class CandleBook:
                 self.lost(notes[-1].text)
             elif newest.ts > self.closed_ms and self._final_words:
                 self.lost(f"{self.symbol}: the end of candle {newest.ts} was not seen")
-            self._close(newest.ts)
+            if not self.doubt:
+                self._close(newest.ts)
         self._put(row)
         if final:
             self._close(row.ts)

@@ -1,0 +1,107 @@
+"""Books and trades of the market by WebSocket through ccxt.pro, for paper orders that are filled in the market's own book.
+
+When a socket breaks or falls silent the books are empty until another one has shown them: nothing is filled in a market that
+nobody sees. Errors of ccxt end here.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tradewind_api.ledger import Side
+from tradewind_api.runner import ExchangeConfig
+from tradewind_engine.trading.book import Book, Level, Print
+from tradewind_runner.exchange import ccxt_settings
+from tradewind_runner.lean_ccxt import streaming_class
+
+log = logging.getLogger("tradewind.runner")
+SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS = 25.0, 0.2, 10.0, 50
+EMPTY = Book((), ())
+
+
+class Tape:
+    """Tells `show(symbol, book)` and `printed(symbol, trade)` for ever."""
+
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        markets: Callable[[], list[dict[str, Any]]],
+        symbols: list[str],
+        *,
+        show: Callable[[str, Book], None],
+        printed: Callable[[str, Print], None],
+    ) -> None:
+        self._config, self._markets, self._symbols = config, markets, symbols
+        self._show, self._printed = show, printed
+        self._heard = 0.0
+
+    async def run(self) -> None:
+        """Keep one connection after another."""
+        loop, pause = asyncio.get_running_loop(), PAUSE_S
+        while True:
+            opened = loop.time()
+            problem = await self._use_one_connection()
+            log.warning("books and trades: %s", problem)
+            for symbol in self._symbols:
+                self._show(symbol, EMPTY)
+            pause = PAUSE_S if loop.time() - opened > SILENCE_S else min(pause * 2, PAUSE_MOST_S)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+
+    async def _use_one_connection(self) -> str:
+        """Watch until it breaks or falls silent, and return why it ended."""
+        loop = asyncio.get_running_loop()
+        exchange = streaming_class(self._config.ccxt_id)(ccxt_settings(self._config))
+        exchange.set_markets(self._markets())
+        self._heard = loop.time()
+        watches = {asyncio.create_task(self._watch_book(exchange, symbol)) for symbol in self._symbols}
+        watches |= {asyncio.create_task(self._watch_trades(exchange, symbol)) for symbol in self._symbols}
+        try:
+            while True:
+                wait = max(0.0, self._heard + SILENCE_S - loop.time())
+                done, _ = await asyncio.wait(watches, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    return next(iter(done)).result()
+                if loop.time() >= self._heard + SILENCE_S:
+                    return f"no message within {SILENCE_S:.0f} s"
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            await exchange.close()
+
+    async def _watch_book(self, exchange: Any, symbol: str) -> str:
+        from ccxt.base.errors import BaseError  # noqa: PLC0415 - only after the lean import
+
+        try:
+            while True:
+                raw = await exchange.watch_order_book(symbol)
+                self._heard = asyncio.get_running_loop().time()
+                self._show(symbol, Book(_side(raw["bids"]), _side(raw["asks"])))
+        except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as exc:
+            return f"{type(exc).__name__}: {str(exc)[:200]}"
+
+    async def _watch_trades(self, exchange: Any, symbol: str) -> str:
+        from ccxt.base.errors import BaseError  # noqa: PLC0415 - only after the lean import
+
+        try:
+            while True:
+                for raw in await exchange.watch_trades(symbol):
+                    self._heard = asyncio.get_running_loop().time()
+                    self._printed(symbol, _print(raw))
+        except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as exc:
+            return f"{type(exc).__name__}: {str(exc)[:200]}"
+
+
+def _side(levels: Any) -> tuple[Level, ...]:
+    return tuple((Decimal(str(level[0])), Decimal(str(level[1]))) for level in levels[:LEVELS])
+
+
+def _print(raw: dict[str, Any]) -> Print:
+    taker: Side | None = raw["side"] if raw.get("side") in {"buy", "sell"} else None
+    price, amount = Decimal(str(raw["price"])), Decimal(str(raw["amount"]))
+    if not (price.is_finite() and amount.is_finite() and price > 0 and amount > 0):
+        raise ValueError(f"no trade can be {amount} at {price}")
+    return Print(int(raw["id"]), int(raw["timestamp"]), price, amount, taker)
