@@ -66,7 +66,7 @@ def test_a_lost_answer_buys_once(world, action):
 
 def test_kill_nine_between_any_steps_repeats_and_loses_nothing(world):
     """Pods killed at random moments: no order twice, none lost, and what is held is what the exchange says."""
-    seed, kills = int(os.environ.get("SEED") or time.time_ns() % 1_000_000), int(os.environ.get("KILLS") or 8)
+    seed, kills = int(os.environ.get("SEED") or time.time_ns() % 1_000_000), int(os.environ.get("KILLS") or 30)
     print(f"SEED={seed} KILLS={kills} pytest tests/tradewind_runner/test_live_process.py -k kill_nine")
     moments = random.Random(seed)
     for _ in range(kills):
