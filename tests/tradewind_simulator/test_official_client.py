@@ -11,14 +11,14 @@ from simulator_process import ACCOUNT, KEY, SECRET, Server
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    found = Server(tmp_path_factory.mktemp("state"), "--accounts", json.dumps(ACCOUNT), "--speed", "10")
+    found = Server(tmp_path_factory.mktemp("state"), "--accounts", json.dumps(ACCOUNT), "--speed", "100")
     yield found
     assert 0 == found.stop()
 
 
 @pytest.fixture
 def client(server):
-    """Only addresses and keys are given. At ten times the speed 50 messages a second are allowed."""
+    """Only addresses and keys are given. At a hundred times the speed 500 messages a second are allowed."""
     http, socket = f"http://127.0.0.1:{server.rest}", f"ws://127.0.0.1:{server.rest}"
     return Spot(
         config_rest_api=ConfigurationRestAPI(api_key=KEY, api_secret=SECRET, base_path=http, retries=0),
@@ -39,7 +39,8 @@ def test_market_data_over_rest(client):
     assert 5 == api.avg_price("BTCUSDT").data().mins
     assert "BTCUSDT" == api.ticker24hr(symbol="BTCUSDT").data().actual_instance.symbol
     assert 3 == len(api.ticker24hr(type="MINI").data().actual_instance)
-    assert depth.bids[0][0] <= api.ticker_book_ticker(symbol="BTCUSDT").data().actual_instance.ask_price
+    best = api.ticker_book_ticker(symbol="BTCUSDT").data().actual_instance
+    assert float(best.bid_price) < float(best.ask_price)
     assert "ETHUSDT" == api.exchange_info(symbol="ETHUSDT").data().symbols[0].symbol
 
 
@@ -50,6 +51,8 @@ async def test_streams(client):
     seen = {}
     try:
         for name, stream in {
+            "trade": await connection.trade("btcusdt"),
+            "aggTrade": await connection.agg_trade("btcusdt"),
             "kline": await connection.kline("btcusdt", "1m"),
             "24hrMiniTicker": await connection.mini_ticker("btcusdt"),
             "24hrTicker": await connection.ticker("btcusdt"),
@@ -59,13 +62,14 @@ async def test_streams(client):
         }.items():
             stream.on("message", lambda event, name=name: seen.setdefault(name, event))
         for _ in range(100):
-            if len(seen) == 6:
+            if len(seen) == 8:
                 break
             await asyncio.sleep(0.05)
     finally:
         await connection.close_connection(close_session=True)
-    assert {"kline", "24hrMiniTicker", "24hrTicker", "depthUpdate", "partial", "bookTicker"} == set(seen)
+    assert {"trade", "aggTrade", "kline", "24hrMiniTicker", "24hrTicker", "depthUpdate", "partial", "bookTicker"} == set(seen)
     assert "1m" == seen["kline"].k.i
+    assert seen["aggTrade"].f <= seen["aggTrade"].l
     assert seen["depthUpdate"].u >= seen["depthUpdate"].U
     assert float(seen["bookTicker"].b) < float(seen["bookTicker"].a)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 
 import aiohttp
 import ccxt.pro
@@ -13,6 +14,7 @@ from simulator_process import Server
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.exchange import SimulatedExchange
 from tradewind_simulator.faults import FaultPlane
+from tradewind_simulator.market.files import read_markets
 from tradewind_simulator.streams import connection as connections
 from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.streams.names import parse_stream
@@ -183,11 +185,43 @@ async def test_an_event_is_encoded_once_for_all():
         assert [{"n": 1}] * 20 == [await socket.receive_json() for socket in sockets]
 
 
+async def test_a_recorded_book_is_pushed_as_it_was_recorded(recorded):
+    """Every diff after the snapshot with its own numbers, time and levels, once, at any pace of ticks."""
+    names = ("rest_depth_snapshots", "ws_diffs")
+    found = read_markets([recorded / f"protocol/binance_spot_{name}_20211012.txt.gz" for name in names])
+    tape = next(item.market for item in found if item.symbol == "NKN/USDT")
+    expected = [(each.first_id, each.last_id, each.time_ms, each.bids, each.asks) for each in tape.changes(0, 2**60)]
+    async with World() as world:
+        world.exchange.list_tape("NKN/USDT", tape)
+        world.exchange.clock = VirtualClock(0.0, float(tape.first_ms() - 500), 1.0, wall=lambda: world.wall)
+        world.pump.tick()
+        socket, told = await world.connect("/ws/nknusdt@depth@100ms"), []
+        for pause in (100, 200, 1000, 300, 60_000):
+            world.wall += pause
+            world.pump.tick()
+        for _ in expected:
+            event = await asyncio.wait_for(socket.receive_json(), 5)
+            bids, asks = ({Decimal(price): Decimal(amount) for price, amount in event[side]} for side in ("b", "a"))
+            told.append((event["U"], event["u"], event["E"], bids, asks))
+    assert expected == told
+
+
+async def test_a_clock_that_is_wrong_is_told_wrong():
+    """What the fault plane adds to the exchange's time stands in events too."""
+    async with World() as world:
+        socket = await world.connect("/ws/btcusdt@kline_1m")
+        world.exchange.skew_ms = -6000
+        world.wall += 60_000
+        world.pump.tick()
+        event = await asyncio.wait_for(socket.receive_json(), 5)
+    assert (T0 + 60_000 - 6000, T0) == (event["E"], event["k"]["t"])
+
+
 class Watcher:
     """Unmodified ccxt.pro that watches three things, and goes on after each lost connection as its users do."""
 
     def __init__(self, exchange):
-        self.exchange, self.lost, self.seen = exchange, 0, {"ohlcv": 0, "trades": 0, "book": 0}
+        self.exchange, self.lost, self.ending, self.seen = exchange, 0, False, {"ohlcv": 0, "trades": 0, "book": 0}
         calls = {
             "ohlcv": lambda: exchange.watch_ohlcv("BTC/USDT", "1m"),
             "trades": lambda: exchange.watch_trades("BTC/USDT"),
@@ -196,7 +230,7 @@ class Watcher:
         self.tasks = [asyncio.create_task(self._watch(name, call)) for name, call in calls.items()]
 
     async def _watch(self, name, call):
-        while True:
+        while not self.ending:
             try:
                 found = await asyncio.wait_for(call(), 10)
             except ccxt.NetworkError:
@@ -218,6 +252,7 @@ class Watcher:
                     task.result()
 
     async def end(self):
+        self.ending = True  # wait_for may lose a cancellation to an answer of the same moment
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

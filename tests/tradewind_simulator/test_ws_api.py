@@ -155,8 +155,19 @@ async def test_events_are_made_for_those_who_listen_only(api):
     assert [] == api.events
 
 
+async def bought(exchange, cid):
+    """Buy over REST, and return the order as the stream tells it closed; a lost socket is called again."""
+    orders = asyncio.create_task(exchange.watch_orders("BTC/USDT"))
+    await asyncio.sleep(0.3)
+    await exchange.create_order("BTC/USDT", "market", "buy", 0.01, params={"clientOrderId": cid})
+    seen = await asyncio.wait_for(orders, 10)
+    while (seen[-1]["clientOrderId"], seen[-1]["status"]) != (cid, "closed"):
+        seen = await asyncio.wait_for(exchange.watch_orders("BTC/USDT"), 10)
+    return seen[-1]
+
+
 async def test_ccxt_pro_watches_orders_and_balance(server):
-    """Unmodified: it signs its subscription, and sees an order that was placed over REST filled, and the money move."""
+    """Unmodified: it signs its subscription, sees orders filled and money move, and does so again when the socket was cut."""
     base, socket = f"http://127.0.0.1:{server.rest}", f"ws://127.0.0.1:{server.rest}"
     urls = {"public": f"{base}/api/v3", "private": f"{base}/api/v3", "sapi": f"{base}/sapi/v1"}
     urls["ws"] = {"spot": f"{socket}/ws", "ws-api": {"spot": f"{socket}/ws-api/v3"}}
@@ -164,15 +175,19 @@ async def test_ccxt_pro_watches_orders_and_balance(server):
     exchange = ccxt.pro.binance({"apiKey": KEY, "secret": SECRET, "urls": {"api": urls}, "options": options})
     try:
         await exchange.load_markets()
-        orders, balance = asyncio.create_task(exchange.watch_orders("BTC/USDT")), asyncio.create_task(exchange.watch_balance())
-        await asyncio.sleep(0.3)
-        placed = await exchange.create_order("BTC/USDT", "market", "buy", 0.01, params={"clientOrderId": "mine-3"})
-        seen = await asyncio.wait_for(orders, 10)
-        while seen[-1]["status"] != "closed":
-            seen = await asyncio.wait_for(exchange.watch_orders("BTC/USDT"), 10)
-        money = await asyncio.wait_for(balance, 10)
+        before = (await exchange.fetch_balance())["BTC"]["total"]
+        balance = asyncio.create_task(exchange.watch_balance())
+        first = await bought(exchange, "mine-3")
+        free = (await asyncio.wait_for(balance, 10))["BTC"]["free"]
+        waiting = asyncio.create_task(exchange.watch_orders("BTC/USDT"))
+        await asyncio.sleep(0.1)
+        rule = {"match": {"method": "WS", "path": "/ws-api/*"}, "action": "close-socket", "times": 1}
+        await asyncio.to_thread(server.put, "faults", json.dumps([rule]).encode())
+        with pytest.raises(ccxt.NetworkError):
+            await asyncio.wait_for(waiting, 10)
+        again = await bought(exchange, "mine-4")
     finally:
         await exchange.close()
-    assert (placed["id"], "mine-3", 0.01) == (seen[-1]["id"], seen[-1]["clientOrderId"], seen[-1]["filled"])
-    assert money["BTC"]["free"] > 2
-    assert money["USDT"]["free"] < 100_000
+        await asyncio.to_thread(server.delete, "faults")
+    assert (0.01, 0.01) == (first["filled"], again["filled"])
+    assert before < free <= before + 0.01

@@ -124,11 +124,11 @@ def book_ticker(symbol_id: str, top: Book, update_id: int) -> dict[str, Any]:
     return {"u": update_id, "s": symbol_id, "b": bid[0], "B": bid[1], "a": ask[0], "A": ask[1]}
 
 
-def depth_change(symbol_id: str, change: DepthChange) -> dict[str, Any]:
+def depth_change(symbol_id: str, change: DepthChange, *, skew_ms: int = 0) -> dict[str, Any]:
     """Levels that changed; an amount of zero takes a level away."""
     return {
         "e": "depthUpdate",
-        "E": change.time_ms,
+        "E": change.time_ms + skew_ms,
         "s": symbol_id,
         "U": change.first_id,
         "u": change.last_id,

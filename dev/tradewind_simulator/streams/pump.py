@@ -32,8 +32,9 @@ Event = dict[str, Any]
 class Step:
     """What happened to one symbol after `from_ms` and until `to_ms`; each thing is found out once, if asked for."""
 
-    def __init__(self, listing: Listing, from_ms: int, to_ms: int) -> None:
+    def __init__(self, listing: Listing, from_ms: int, to_ms: int, *, skew_ms: int = 0) -> None:
         self.listing, self.from_ms, self.to_ms = listing, from_ms, to_ms
+        self.skew_ms, self.told_ms = skew_ms, to_ms + skew_ms  # what a clock that goes wrong tells
         self.symbol_id = listing.symbol.id
 
     @cached_property
@@ -141,7 +142,7 @@ class Pump:
         until = now if end is None else min(now, end)
         if until <= self.moment_ms or (until == now and not self._exchange.trading(listing)):
             return True
-        step = Step(listing, self.moment_ms, until)
+        step = Step(listing, self.moment_ms, until, skew_ms=self._exchange.skew_ms)
         gone = market.pending.keys() - {stream.name for stream in streams}
         for name in gone:
             del market.pending[name]
@@ -154,15 +155,15 @@ class Pump:
 def _events(stream: Stream, step: Step, market: Market) -> Iterator[Event]:
     match stream.kind:
         case "trade":
-            yield from (payloads.trade(step.symbol_id, item, step.to_ms) for item in step.trades)
+            yield from (payloads.trade(step.symbol_id, item, step.told_ms) for item in step.trades)
         case "aggTrade":
-            yield from (payloads.aggregate_trade(step.symbol_id, item, step.to_ms) for item in aggregates(step.trades))
+            yield from (payloads.aggregate_trade(step.symbol_id, item, step.told_ms) for item in aggregates(step.trades))
         case "kline":
             yield from _klines(stream, step)
         case "miniTicker" if step.crosses(stream.pace_ms):
-            yield payloads.mini_ticker(step.symbol_id, step.day, step.to_ms)
+            yield payloads.mini_ticker(step.symbol_id, step.day, step.told_ms)
         case "ticker" if step.crosses(stream.pace_ms):
-            yield payloads.ticker(step.symbol_id, step.day, step.book, step.to_ms)
+            yield payloads.ticker(step.symbol_id, step.day, step.book, step.told_ms)
         case "bookTicker":
             top = (step.book.bids[:1], step.book.asks[:1])
             if market.top.get(stream.name) != top:
@@ -184,10 +185,10 @@ def _klines(stream: Stream, step: Step) -> Iterator[Event]:
     now_open = step.to_ms // length * length
     for open_ms in range(step.from_ms // length * length, now_open, length):
         for row in _rows(step, stream.interval, open_ms):
-            yield payloads.kline(step.symbol_id, stream.interval, row, step.to_ms, closed=True)
+            yield payloads.kline(step.symbol_id, stream.interval, row, step.told_ms, closed=True)
     if step.crosses(stream.pace_ms):
         for row in _rows(step, stream.interval, now_open):
-            yield payloads.kline(step.symbol_id, stream.interval, row, step.to_ms, closed=False)
+            yield payloads.kline(step.symbol_id, stream.interval, row, step.told_ms, closed=False)
 
 
 def _rows(step: Step, interval: str, open_ms: int) -> list[payloads.Row]:
@@ -197,7 +198,7 @@ def _rows(step: Step, interval: str, open_ms: int) -> list[payloads.Row]:
 
 def _depth(stream: Stream, step: Step, market: Market) -> Iterator[Event]:
     if stream.pace_ms == TICK_MS:
-        yield from (payloads.depth_change(step.symbol_id, change) for change in step.changes)
+        yield from (payloads.depth_change(step.symbol_id, change, skew_ms=step.skew_ms) for change in step.changes)
         return
     for change in step.changes:
         if stream.name in market.pending:
@@ -205,4 +206,4 @@ def _depth(stream: Stream, step: Step, market: Market) -> Iterator[Event]:
         else:
             market.pending[stream.name] = replace(change, bids=dict(change.bids), asks=dict(change.asks))
     if step.crosses(stream.pace_ms) and stream.name in market.pending:
-        yield payloads.depth_change(step.symbol_id, market.pending.pop(stream.name))
+        yield payloads.depth_change(step.symbol_id, market.pending.pop(stream.name), skew_ms=step.skew_ms)
