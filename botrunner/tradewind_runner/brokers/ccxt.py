@@ -16,7 +16,7 @@ from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.orders import Report
 from tradewind_engine.trading.rounding import MarketRules, fault, round_amount, round_price
-from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_balances, read_order, read_trades
+from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_balances, read_order, read_rules, read_trades
 from tradewind_runner.brokers.ccxt_client import CcxtClient, FailedError
 from tradewind_runner.brokers.classify import not_found
 from tradewind_runner.brokers.dialects import dialect_of
@@ -139,8 +139,12 @@ class CcxtBroker:
         if self._dialect.joined_ids:
             parameters["symbols"] = json.dumps([symbol.replace("/", "") for symbol in self._symbols], separators=(",", ":"))
         markets = await self._ask(self._client.call, self._api.fetch_markets, parameters)
-        self._api.set_markets(markets)
-        self._rules = {symbol: _rules(self._api.markets[symbol]) for symbol in self._symbols if symbol in self._api.markets}
+        try:
+            self._api.set_markets(markets)
+        except (LookupError, TypeError, ValueError, AttributeError) as exc:
+            raise OutcomeUnknownError(f"the exchange's markets cannot be read: {type(exc).__name__}") from exc
+        known = self._api.markets
+        self._rules = {symbol: read_rules(known[symbol]) for symbol in self._symbols if symbol in known}
 
     def _on_grid(self, intent: Intended) -> tuple[Decimal, Decimal | None, Decimal | None]:
         """Return amount, limit and stop price as they may be sent. Raises OrderRejectedError where none can."""
@@ -218,6 +222,8 @@ class CcxtBroker:
             raw = await self._ask(self._client.call, self._api.fetch_order_trades, exchange_id, symbol, None, PAGE * 2)
         else:
             raw = await self._ask(self._client.call, self._api.fetch_my_trades, symbol, seen.created_ms or None, PAGE * 2)
+        if not isinstance(raw, list):
+            raise OutcomeUnknownError("the answer is no list of trades")
         mine = [item for item in raw if isinstance(item, dict) and str(item.get("order")) == exchange_id]
         return read_trades(mine, symbol=symbol, side=seen.side)
 
@@ -232,7 +238,7 @@ class CcxtBroker:
         slack = FUTURE_MS * max(1.0, self._config.clock_speed)  # a fast exchange's minute is soon over
         order = read_order(raw, symbol=symbol, latest_ms=self._clock.now_ms() + slack)
         named = raw["info"].get("symbol") if isinstance(raw.get("info"), dict) else None
-        if named not in {None, self._api.markets[symbol]["id"]}:  # ccxt says the symbol that was asked for, whatever came
+        if named not in (None, self._api.markets[symbol]["id"]):  # ccxt says the symbol that was asked for, whatever came
             raise OutcomeUnknownError(f"asked about {symbol}, told about {named!r:.40}")
         return SeenOrder(
             order.symbol,
@@ -269,21 +275,3 @@ class CcxtBroker:
         if isinstance(failed.meaning, ClockSkewError):
             await self._ask(self._client.sync_clock)
         raise failed.meaning from failed.cause
-
-
-def _rules(market: Mapping[str, Any]) -> MarketRules:
-    limits, precision = market["limits"], market["precision"]
-    cost, amount = limits.get("cost") or {}, limits.get("amount") or {}
-
-    def number(value: Any) -> Decimal | None:
-        return None if value is None else Decimal(str(value))
-
-    return MarketRules(
-        market["symbol"],
-        number(precision.get("amount")) or Decimal("0.00000001"),
-        price_tick=number(precision.get("price")) or Decimal(0),
-        min_notional=number(cost.get("min")) or Decimal(0),
-        max_notional=number(cost.get("max")),
-        min_amount=number(amount.get("min")) or Decimal(0),
-        max_amount=number(amount.get("max")),
-    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from tradewind_api.ledger import Side
 from tradewind_engine.trading.orders import MOST, Report, ReportStatus, Trade
+from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.brokers.errors import OutcomeUnknownError
 from tradewind_runner.brokers.port import Balances, SeenOrder
 
@@ -30,7 +31,7 @@ def read_order(raw: Any, *, symbol: str, latest_ms: float) -> SeenOrder:
     if not isinstance(raw, dict):
         raise OutcomeUnknownError("the answer is no order")
     identity, status, side = _identity(raw.get("id")), STATUS.get(str(raw.get("status"))), raw.get("side")
-    if identity is None or status is None or side not in {"buy", "sell"} or raw.get("symbol") != symbol:
+    if identity is None or status is None or side not in ("buy", "sell") or raw.get("symbol") != symbol:
         told = ", ".join(f"{name} {raw.get(name)!r:.40}" for name in ("id", "status", "side", "symbol"))
         raise OutcomeUnknownError(f"the answer is no order of {symbol}: {told}")
     created = raw.get("timestamp")
@@ -39,7 +40,7 @@ def read_order(raw: Any, *, symbol: str, latest_ms: float) -> SeenOrder:
     amount, filled = _number(raw.get("amount"), "amount"), _number(raw.get("filled"), "filled")
     kind = str(raw.get("type") or "").lower()
     price = None if kind == "market" else _number(raw.get("price"), "price")  # ccxt puts a market order's average there
-    trades = read_trades(raw.get("trades") or [], symbol=symbol)
+    trades = read_trades(raw.get("trades") or [], symbol=symbol)  # None, where an exchange tells no trades
     if amount and filled > amount:
         raise OutcomeUnknownError(f"order {identity} is filled with {filled} of {amount}")
     if sum((trade.amount for trade in trades), ZERO) > filled:
@@ -76,6 +77,28 @@ def read_balances(raw: Any) -> Balances:
     return Balances(_amounts(total), _amounts(free))
 
 
+def read_rules(market: Any) -> MarketRules:
+    """Return a market's rules from ccxt's description. Raises OutcomeUnknownError where they cannot be."""
+    if not isinstance(market, dict):
+        raise OutcomeUnknownError("the answer is no market")
+    limits, precision = _part(market, "limits"), _part(market, "precision")
+    cost, amount = _part(limits, "cost"), _part(limits, "amount")
+    return MarketRules(
+        str(market.get("symbol")),
+        _number(precision.get("amount"), "amount step") or Decimal("0.00000001"),
+        price_tick=_number(precision.get("price"), "price tick"),
+        min_notional=_number(cost.get("min"), "least order"),
+        max_notional=_number(cost.get("max"), "largest order") or None,
+        min_amount=_number(amount.get("min"), "least amount"),
+        max_amount=_number(amount.get("max"), "largest amount") or None,
+    )
+
+
+def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _amounts(raw: Mapping[str, Any]) -> dict[str, Decimal]:
     return {str(name): _number(value, f"balance of {name!s:.20}") for name, value in raw.items() if value is not None}
 
@@ -85,10 +108,12 @@ def _trade(raw: Any, symbol: str, side: Side | None) -> Trade:
         raise OutcomeUnknownError("the answer is no trade")
     identity = _identity(raw.get("id"))
     amount, price = _number(raw.get("amount"), "amount"), _number(raw.get("price"), "price")
-    wrong_side = side is not None and raw.get("side") not in {None, side}
+    wrong_side = side is not None and raw.get("side") not in (None, side)
     if identity is None or not amount or not price or raw.get("symbol") != symbol or wrong_side:
         raise OutcomeUnknownError(f"trade {identity} of {raw.get('symbol')!r:.40} cannot be: {amount} at {price}")
     fee = raw.get("fee") or {}
+    if not isinstance(fee, dict):
+        raise OutcomeUnknownError(f"the fee of trade {identity} cannot be {fee!r:.40}")
     cost, currency = fee.get("cost"), str(fee.get("currency") or symbol.split("/")[1])
     charged = ZERO if cost is None else _number(cost, "fee", negative=True)  # a maker's may be a rebate
     return Trade(identity, amount, price, charged, currency[:20])

@@ -23,6 +23,7 @@ from tradewind_runner.lean_ccxt import exchange_class
 
 TIMEOUT_MS, MOST_BYTES = 10_000, 8_000_000
 RECEIVE_WINDOW_MS, WIDEST_WINDOW_MS = 5_000, 60_000
+LATEST_MS = 4_102_444_800_000  # the year 2100
 Result = TypeVar("Result")
 _answers: ContextVar[list[Answer]] = ContextVar("answers")
 
@@ -86,6 +87,8 @@ class CcxtClient:
         """Ask the exchange for its time. Raises as `call` does."""
         asked = asyncio.get_running_loop().time()
         answer = await self.call(self.api.fetch_time, urgent=True)
+        if not isinstance(answer, int) or not 0 < answer < LATEST_MS:
+            raise FailedError(ValueError("no time"), None)
         self._clock.sync(float(answer), asked=asked, answered=asyncio.get_running_loop().time())
 
 
