@@ -14,6 +14,8 @@ from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of, parse_document
 from tradewind_api.ledger import EventData, Halted, LedgerEvent, LedgerState, Started, event, fold
 from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_engine.strategy.evaluate import Signals
+from tradewind_engine.strategy.follow import Follower
 from tradewind_engine.timeframes import timeframe_ms
 from tradewind_engine.trading.paper import NextId
 from tradewind_engine.trading.risk import breach
@@ -56,6 +58,7 @@ class BotLoop:
         self._lookback, self._length = lookback_of(self._document), timeframe_ms(config.timeframe)
         self._feed: Feed = feed or RestFeed(exchange, config.timeframe, self._lookback)
         self._next_id = NextId(config.bot.uid, start.epoch)
+        self._followers: dict[str, Follower] = {}
         self._prices: dict[str, Decimal] = {}
         self._markets: dict[str, Market] = {}
         self._warming: dict[str, str] = {}
@@ -128,6 +131,12 @@ class BotLoop:
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start what goes on beside the loop."""
+
+    def _signals(self, symbol: str, window: Window) -> Signals:
+        """Return what the strategy says at each closed candle of the window; each is taken in once."""
+        if symbol not in self._followers:
+            self._followers[symbol] = Follower(self._document)
+        return self._followers[symbol].signals(window.candles[: window.closed])
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
         """Decide on each candle of the window that is later than `done_ms`."""

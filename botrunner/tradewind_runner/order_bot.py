@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tradewind_api.ledger import Decision, Equity, Intended, Position
 from tradewind_engine.candles import Candles
-from tradewind_engine.strategy.evaluate import Signals, evaluate
+from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.trading.paper import equity_at, node_values, wanted_action
 from tradewind_engine.trading.risk import Circumstances, OrderBounds, Proposal, refusals
 from tradewind_engine.trading.sizing import entry_amount, entry_budget, exact, share_of_cash
@@ -27,7 +27,7 @@ class OrderBot(OrderKeeping):
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
         candles = window.candles
-        signals = evaluate(self._document, candles)
+        signals = self._signals(symbol, window)
         now = self._exchange.clock.now_ms()
         for index in range(window.closed):
             ts = int(candles.ts[index])

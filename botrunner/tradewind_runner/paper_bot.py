@@ -5,7 +5,6 @@ import logging
 from collections.abc import Container
 
 from tradewind_api.ledger import EventData
-from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.trading.paper import Situation, candle_events, sell_all
 from tradewind_engine.trading.sizing import exact
 from tradewind_runner import health
@@ -53,7 +52,7 @@ class PaperBot(BotLoop):
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
         candles = window.candles
-        signals = evaluate(self._document, candles)
+        signals = self._signals(symbol, window)
         now = self._exchange.clock.now_ms()
         for index in range(min(window.closed, len(candles) - 1)):  # the last one has no next open yet
             ts = int(candles.ts[index])
