@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from tradewind_api.ledger import Intended, OrderType
 from tradewind_engine.trading.orders import Order
+from tradewind_runner.brokers.port import SeenOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,23 @@ class Entry:
     def undecided(self) -> bool:
         """Whether the ledger does not know what the exchange does: if it is there, or what was filled."""
         return self.order.in_doubt or (self.order.misses_trades and not self.order.closed)
+
+
+def adopted_intent(seen: SeenOrder, candle_ms: int) -> Intended:
+    """Return the intent that an order of ours must have had; its candle is the last that had closed when it was made."""
+    return Intended(
+        client_order_id=seen.client_order_id,
+        symbol=seen.symbol,
+        side=seen.side,
+        order_type=_order_type(seen.order_type),
+        amount=seen.amount,
+        price=seen.price,
+        candle_open_ms=max(0, seen.created_ms // candle_ms * candle_ms - candle_ms),
+        reason="Adopted: the exchange has it and the ledger had not",
+    )
+
+
+def _order_type(word: str) -> OrderType:
+    if "stop" in word:
+        return "stop"
+    return "market" if "market" in word else "limit"

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from tradewind_api.ledger import EPOCH_CHARACTERS, EventData, Intended, LedgerState, OrderType, Side
+from tradewind_api.ledger import EPOCH_CHARACTERS, EventData, Intended, LedgerState, Side
 from tradewind_engine.trading.identity import epoch_of
 from tradewind_engine.trading.orders import Input, Lost, NotFound, Order, Patience, Refused, apply
 from tradewind_engine.trading.orders import resume as resume_order
@@ -30,7 +30,7 @@ from tradewind_runner.brokers.errors import (
     RateLimitedError,
 )
 from tradewind_runner.brokers.port import Broker, SeenOrder
-from tradewind_runner.desk_entry import Entry, Pace
+from tradewind_runner.desk_entry import Entry, Pace, adopted_intent
 from tradewind_runner.outbox import OutboxFullError
 
 log = logging.getLogger("tradewind.runner")
@@ -71,6 +71,7 @@ class OrderDesk:
         self._strays: dict[str, SeenOrder] = {}
         self._unbooked: str | None = None
         self._quiet_until = 0.0
+        self._twins: dict[str, str] = {}
         self._watched: list[str] = []
         self._watched_since, self._sweep_due = 0, 0.0
         self._wake, self._turn = asyncio.Event(), asyncio.Lock()
@@ -142,6 +143,8 @@ class OrderDesk:
             return self.halted
         if self._unbooked is not None:
             return f"LedgerFull: {self._unbooked}"
+        if side == "buy" and symbol in self._twins:
+            return self._twins[symbol]
         for entry in self._entries.values():
             if entry.symbol == symbol and entry.undecided and (side == "buy" or entry.order.intent.side == "sell"):
                 return f"InDoubt: the exchange is being asked about order {entry.cid}"
@@ -342,6 +345,8 @@ class OrderDesk:
         entry.given_up = entry.order.status == "NotPlaced"
         for anomaly in step.anomalies:
             self._on_anomaly(anomaly)
+            if anomaly.startswith("Twin"):  # it may hold twice what the ledger knows of
+                self._twins[entry.symbol] = anomaly
         if before.status != entry.order.status or before.misses_trades != entry.order.misses_trades:
             entry.pause, entry.due = self._pace.first_s, asyncio.get_running_loop().time() + self._pace.first_s
             if not entry.undecided:
@@ -360,17 +365,7 @@ class OrderDesk:
         if seen.amount <= 0:
             self._on_anomaly(f"Impossible: {seen.client_order_id} bears our id and has no amount")
             return
-        candle = max(0, seen.created_ms // self._candle_ms * self._candle_ms - self._candle_ms)
-        intent = Intended(
-            client_order_id=seen.client_order_id,
-            symbol=seen.symbol,
-            side=seen.side,
-            order_type=_order_type(seen.order_type),
-            amount=seen.amount,
-            price=seen.price,
-            candle_open_ms=candle,
-            reason="Adopted: the exchange has it and the ledger had not",
-        )
+        intent = adopted_intent(seen, self._candle_ms)
         try:
             self._book([intent])
         except OutboxFullError as exc:
@@ -391,9 +386,3 @@ class OrderDesk:
         ended = [cid for cid, entry in self._entries.items() if entry.order.closed and not entry.given_up]
         for cid in ended[: max(0, len(ended) - ENDED_KEPT)]:
             del self._entries[cid]
-
-
-def _order_type(word: str) -> OrderType:
-    if "stop" in word:
-        return "stop"
-    return "market" if "market" in word else "limit"

@@ -320,3 +320,48 @@ def test_an_order_whose_answer_nobody_waited_for_is_in_doubt():
         assert "NotPlaced" == desk.order(intent().client_order_id).status
 
     run_virtually(main())
+
+
+def test_a_second_order_under_the_same_id_ends_purchases_of_its_symbol():
+    """Nobody knows what is held then; selling stays possible, and other symbols."""
+
+    async def main():
+        desk = Desk()
+        await desk.submit(intent())
+        resting = desk.exchange.book[intent().client_order_id]
+        desk.seen(resting.seen(replace(resting.report(), exchange_order_id="x9")))
+        assert "Twin" == desk.blocked(BTC).partition(":")[0]
+        assert (None, None) == (desk.blocked(BTC, "sell"), desk.blocked(ETH))
+        assert Decimal(10) == desk.state.positions[BTC].amount
+
+    run_virtually(main())
+
+
+def test_the_lists_are_swept_for_orders_that_arrive_after_the_gate_has_looked():
+    """Within a minute and a half; their intent went with the disk of the pod before."""
+
+    async def main():
+        desk = Desk(epoch=2)
+        desk.watch([BTC], 0)
+        async with background(desk):
+            await asyncio.sleep(10)
+            desk.exchange.take(intent(5, epoch=1))
+            await asyncio.sleep(90)
+        assert Decimal(10) == desk.state.positions[BTC].amount
+
+    run_virtually(main())
+
+
+def test_a_cancelled_desk_ends_even_when_it_is_woken_at_the_same_moment():
+    """Python 3.11's wait_for swallows a cancel that comes together with what it waits for."""
+
+    async def main():
+        desk = Desk()
+        task = asyncio.create_task(desk.run())
+        await asyncio.sleep(1)
+        desk._wake.set()
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert {task} == done
+
+    run_virtually(main())
