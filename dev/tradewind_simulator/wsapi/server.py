@@ -174,7 +174,7 @@ class WsApi:
         return self._status(session, params)
 
     def _logout(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
-        self._sessions.unsubscribe(session, None)
+        self._sessions.unsubscribe(session, None, now_ms=self._exchange.told_ms())
         session.key = None
         return self._status(session, params)
 
@@ -190,7 +190,7 @@ class WsApi:
         return {"subscriptionId": self._sessions.subscribe(session, self._authenticate(session, params)[1].key)}
 
     def _unsubscribe(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
-        self._sessions.unsubscribe(session, whole(params, "subscriptionId"))
+        self._sessions.unsubscribe(session, whole(params, "subscriptionId"), now_ms=self._exchange.told_ms())
         return {}
 
     def _info(self, _: Session, params: dict[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ and written when the loop comes round: before the order's own answer on the same
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,11 +53,18 @@ class Sessions:
             self._stop = self._events.subscribe(self._tell)
         return number
 
-    def unsubscribe(self, session: Session, number: int | None) -> None:
-        """End one subscription of a socket, or all. Raises DialectError for one that it does not have."""
+    def unsubscribe(self, session: Session, number: int | None, *, now_ms: int) -> None:
+        """End one subscription of a socket, or all, and tell so. Raises DialectError for one that it does not have."""
         if number is not None and number not in session.subscriptions:
             raise DialectError(-2036, "Subscription not active.")
-        for each in tuple(session.subscriptions) if number is None else (number,):
+        ended = tuple(session.subscriptions) if number is None else (number,)
+        self._end(session, ended)
+        raw = orjson.dumps({"e": "eventStreamTerminated", "E": now_ms})
+        for each in ended:
+            self.queue(session.connection, frame(b'{"subscriptionId":%d,"event":%b}' % (each, raw)))
+
+    def _end(self, session: Session, numbers: Iterable[int]) -> None:
+        for each in numbers:
             key = session.subscriptions.pop(each)
             del self._by_key[key][session]
             if not self._by_key[key]:
@@ -68,7 +75,7 @@ class Sessions:
 
     def remove(self, session: Session) -> None:
         """Forget a socket that has ended."""
-        self.unsubscribe(session, None)
+        self._end(session, tuple(session.subscriptions))
         self.open.pop(session, None)
         self._written.pop(session.connection, None)
 
