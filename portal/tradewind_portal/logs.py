@@ -6,6 +6,7 @@ case somebody hands them in. JSON escapes line breaks and control characters, so
 
 import json
 import logging
+import math
 import re
 import sys
 import time
@@ -17,18 +18,27 @@ BLANK = "[removed]"
 
 
 def clean(value: Any, name: str = "") -> Any:
-    """Return `value` with what looks like a secret blanked, at any depth."""
+    """Return `value` with what looks like a secret blanked, at any depth, and fit to be JSON in UTF-8.
+
+    What somebody sent may hold halves of surrogates, NaN and infinity; the audit log has a row of it all the same.
+    """
     match value:
         case dict():
-            return {key: clean(item, str(key)) for key, item in value.items()}
+            return {_utf8(str(key)): clean(item, str(key)) for key, item in value.items()}
         case list() | tuple():
             return [clean(item, name) for item in value]
+        case float() if not math.isfinite(value):
+            return str(value)
         case None | bool() | int() | float():
             return value
         case _ if SECRET_NAMES.search(name):
             return BLANK
         case _:
-            return SECRET_VALUES.sub(BLANK, str(value))
+            return SECRET_VALUES.sub(BLANK, _utf8(str(value)))
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 class JsonFormatter(logging.Formatter):

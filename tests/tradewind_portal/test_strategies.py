@@ -76,3 +76,16 @@ async def test_a_strategy_that_bots_use_stays(portal: Running, alice: dict[str, 
     assert (409, "InUse") == (answer.status_code, answer.json()["code"])
     assert "strategy mine is used by user" in answer.json()["detail"]
     assert portal.cluster.cached(Kind.STRATEGY, "mine", "tw-acme-test") is not None
+
+
+@pytest.mark.parametrize("path", ["/validate", ""])
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\u0000"', '"\\uffff"', "NaN", "-Infinity", "1e999", "9" * 4000])
+async def test_what_is_hardly_json_is_a_fault_like_others(portal: Running, alice: dict[str, str], path: str, text: str):
+    """Half a surrogate, a null, no number, far too large a one: as a name, a reference, a parameter, a field."""
+    name = text if text.startswith('"') else '"x"'
+    node = f'{{"id": {text}, "op": {text}, "in": [{text}], "params": {{"period": {text}}}}}'
+    document = f'{{"timeframe": "1h", "nodes": [{node}], {name}: 1}}'
+    content = f'{{"document": {document}}}' if path else f'{{"metadata": {{"name": "x"}}, "spec": {{"document": {document}}}}}'
+    answer = await portal.public.post(PATH + path, content=content, headers={**alice, "Content-Type": "application/json"})
+    assert answer.status_code in ({200} if path else {422}), answer.text
+    assert answer.json()["errors"]
