@@ -150,6 +150,7 @@ def test_a_bot_is_refused(server, changes, message):
     "changes",
     [
         {"optimization": {"parameters": [RANGE]}},
+        {"optimization": {"parameters": [RANGE], "parallelism": 16, "walkForward": {"kind": "Anchored"}}},
         {
             "optimization": {
                 "parameters": [RANGE, RANGE | {"address": "oversold.value"}],
@@ -180,6 +181,7 @@ def test_a_backtest_is_accepted(server, changes):
         ({"optimization": {"parameters": [RANGE, RANGE]}}, "Duplicate value"),
         ({"optimization": {"parameters": [RANGE], "objective": "luck"}}, "spec.optimization.objective"),
         ({"optimization": {"parameters": [RANGE], "constraints": ["trades>5"]}}, "spec.optimization.constraints"),
+        ({"optimization": {"parameters": [RANGE], "parallelism": 0}}, "spec.optimization.parallelism"),
         ({"optimization": {"parameters": [RANGE], "walkForward": {"folds": 1}}}, "spec.optimization.walkForward.folds"),
     ],
 )
