@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
 import numpy as np
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.candles import CandleError, Candles, check_candles
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.lean_ccxt import exchange_class
+from tradewind_runner.lean_ccxt import exchange_class, new_session
 
 PAGE = 1000
 CLOCK_QUESTIONS = 3
@@ -35,10 +36,10 @@ class Market:
     price_tick: Decimal = Decimal(0)
 
 
-def ccxt_settings(config: ExchangeConfig) -> dict[str, Any]:
+def ccxt_settings(config: ExchangeConfig, session: aiohttp.ClientSession) -> dict[str, Any]:
     """Return what every ccxt object of this exchange is made with: spot alone, its end points, nothing that wants a key."""
     options: dict[str, Any] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
-    settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True}
+    settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True, "session": session}
     if config.endpoint is not None:
         api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
         settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}
@@ -74,12 +75,14 @@ class Exchange:
 
     def __init__(self, config: ExchangeConfig, *, clock: ExchangeClock | None = None) -> None:
         self.clock = clock or ExchangeClock(config.clock_speed)
-        self._ccxt = _lean_on_markets(exchange_class(config.ccxt_id))(ccxt_settings(config))
+        self._session = new_session()
+        self._ccxt = _lean_on_markets(exchange_class(config.ccxt_id))(ccxt_settings(config, self._session))
         self._asks_by_symbol = config.ccxt_id in ASK_BY_SYMBOL
 
     async def close(self) -> None:
         """Close the connections."""
         await self._ccxt.close()
+        await self._session.close()
 
     async def connect(self, symbols: list[str], *, held: Iterable[str] = ()) -> dict[str, Market]:
         """Return the rules of the symbols, and of those held that are still traded. Raises SymbolUnknownError."""

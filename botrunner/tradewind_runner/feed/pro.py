@@ -10,7 +10,7 @@ from tradewind_api.runner import ExchangeConfig
 from tradewind_runner.exchange import ccxt_settings
 from tradewind_runner.feed.candle_book import Row
 from tradewind_runner.feed.stream import StreamBrokenError, Take
-from tradewind_runner.lean_ccxt import streaming_class
+from tradewind_runner.lean_ccxt import new_session, streaming_class
 
 ROWS_KEPT = 5
 FINAL_WORDS = frozenset({"binance"})  # exchanges whose candles say that they have ended
@@ -22,7 +22,8 @@ class ProCandleSocket:
     def __init__(self, config: ExchangeConfig, markets: list[dict[str, Any]], *, symbols: list[str], timeframe: str) -> None:
         self.final_words = config.ccxt_id in FINAL_WORDS
         self._pairs = [[symbol, timeframe] for symbol in symbols]
-        self._ccxt = _listening(config.ccxt_id)(ccxt_settings(config))
+        self._session = new_session()
+        self._ccxt = _listening(config.ccxt_id)(ccxt_settings(config, self._session))
         self._ccxt.options["OHLCVLimit"] = ROWS_KEPT
         self._ccxt.set_markets(markets)
 
@@ -40,6 +41,7 @@ class ProCandleSocket:
     async def close(self) -> None:
         """Close the socket."""
         await self._ccxt.close()
+        await self._session.close()
 
 
 def _listening(ccxt_id: str) -> Any:

@@ -15,7 +15,7 @@ from tradewind_api.ledger import Side
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Book, Level, Print
 from tradewind_runner.exchange import ccxt_settings
-from tradewind_runner.lean_ccxt import streaming_class
+from tradewind_runner.lean_ccxt import new_session, streaming_class
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS = 25.0, 0.2, 10.0, 50
@@ -53,7 +53,8 @@ class Tape:
     async def _use_one_connection(self) -> str:
         """Watch until it breaks or falls silent, and return why it ended."""
         loop = asyncio.get_running_loop()
-        exchange = streaming_class(self._config.ccxt_id)(ccxt_settings(self._config))
+        session = new_session()
+        exchange = streaming_class(self._config.ccxt_id)(ccxt_settings(self._config, session))
         exchange.set_markets(self._markets())
         self._heard = loop.time()
         watches = {asyncio.create_task(self._watch_book(exchange, symbol)) for symbol in self._symbols}
@@ -71,6 +72,7 @@ class Tape:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
             await exchange.close()
+            await session.close()
 
     async def _watch_book(self, exchange: Any, symbol: str) -> str:
         from ccxt.base.errors import BaseError  # noqa: PLC0415 - only after the lean import
