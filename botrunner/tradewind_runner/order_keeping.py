@@ -5,6 +5,7 @@ Exits go on for as long as the exchange takes them, without a disk too. Entries 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Container
@@ -22,7 +23,7 @@ from tradewind_engine.trading.standing import Facts
 from tradewind_runner import health
 from tradewind_runner.bot_loop import BotLoop
 from tradewind_runner.brokers.errors import BrokerError, CredentialsRefusedError, ForbiddenError
-from tradewind_runner.brokers.port import Balances, Broker
+from tradewind_runner.brokers.port import Balances, Broker, receive_window_ms
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed.port import Feed, Price
 from tradewind_runner.gate import Gate
@@ -87,6 +88,7 @@ class OrderKeeping(BotLoop):
                 await asyncio.sleep(REFUSED_S if refused else pause)
                 pause = min(pause * 2, 10.0)
         self.desk.halted = None
+        await self._let_stragglers_arrive()
         self.desk.resume(self.state)
         gate = Gate(self._broker, self.desk, self._book, lambda: self.state, self._exchange.clock.now_ms)
         symbols = {*self.config.symbols, *self.state.positions} & self._markets.keys()
@@ -103,6 +105,13 @@ class OrderKeeping(BotLoop):
             self.desk.halted = passed.blocked
         else:
             self._gate = passed.blocked or ""
+
+    async def _let_stragglers_arrive(self) -> None:
+        """An order that an earlier pod sent at its end may be on its way until the exchange takes it no more."""
+        clock = self._exchange.clock
+        if self.config.mode == "Live" and self.state.last_event_ms:
+            self._wait_for_exchange("orders of an earlier pod may still be on their way")
+            await asyncio.sleep(clock.wall_seconds_until(clock.now_ms() + receive_window_ms(clock.speed)))
 
     def _wait_for_exchange(self, problem: str) -> None:
         self.progress.problem = problem
@@ -144,10 +153,9 @@ class OrderKeeping(BotLoop):
                 await asyncio.sleep(REFUSED_S if refused else RETRY_S)
                 continue
             self._balances_due.clear()
-            try:
-                await asyncio.wait_for(self._balances_due.wait(), BALANCES_S)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):  # wait_for would swallow a cancel that comes together with the event
+                async with asyncio.timeout(BALANCES_S):
+                    await self._balances_due.wait()
 
     # Keepers
 

@@ -118,7 +118,8 @@ class Venue:
         """Let everything happen that is due: orders on the wire arrive, stops are met."""
         for item in [item for item in self.wire if T0 + item[0] * 1000 <= now_ms]:
             self.wire.remove(item)
-            self.take(item[1], T0 + item[0] * 1000)
+            if item[1].side == "buy" or item[1].amount <= self.free_base():
+                self.take(item[1], T0 + item[0] * 1000)
         for ms in range(self._checked_ms, int(now_ms), MINUTE // 4):
             price = self.price_at(ms)
             for order in self.orders:
@@ -156,6 +157,11 @@ class Venue:
                 order.status = "Filled"
             self.tell(order, (trade,))
         self.largest = max(self.largest, self.base * price)
+
+    def free_base(self) -> Decimal:
+        """Return what of the base no open sale holds."""
+        selling = (order for order in self.orders if order.status == "Open" and order.intent.side == "sell")
+        return self.base - sum((order.intent.amount - order.filled for order in selling), Decimal(0))
 
     def by_cid(self, cid: str) -> Resting | None:
         return next((order for order in reversed(self.orders) if order.intent.client_order_id == cid), None)
@@ -236,7 +242,7 @@ class VenueBroker:
         if on_wire in venue.wire:
             venue.wire.remove(on_wire)
         elif not any(order.intent is intent for order in venue.orders):
-            raise AssertionError("an order was lost on the wire")
+            raise errors.OrderRejectedError("-2010 insufficient balance", code="InsufficientFunds")
         else:
             return venue.by_cid(cid).report()
         match fault:
@@ -251,7 +257,7 @@ class VenueBroker:
         there = venue.by_cid(cid)
         if there is not None and there.status == "Open":
             raise errors.OrderRejectedError("-2010 Duplicate order sent.", code="Duplicate")
-        if intent.side == "sell" and intent.amount > venue.base:
+        if intent.side == "sell" and intent.amount > venue.free_base():
             raise errors.OrderRejectedError("-2010 insufficient balance", code="InsufficientFunds")
         order = venue.take(intent, self._now, hidden=3 if fault == "late" else 0)
         await asyncio.sleep(0.02)
@@ -303,9 +309,8 @@ class VenueBroker:
 
     async def balances(self):
         await self._ask("balances")
-        held = sum((o.intent.amount for o in self.venue.orders if o.status == "Open" and o.intent.side == "sell"), Decimal(0))
         total = {"USDT": self.venue.cash, "BTC": self.venue.base}
-        return Balances(total, total | {"BTC": self.venue.base - held})
+        return Balances(total, total | {"BTC": self.venue.free_base()})
 
     async def updates(self) -> AsyncIterator[SeenOrder]:
         queue: asyncio.Queue[SeenOrder] = asyncio.Queue()

@@ -18,11 +18,11 @@ from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_runner.brokers.classify import Answer, classify
 from tradewind_runner.brokers.errors import BrokerError, RateLimitedError
 from tradewind_runner.brokers.limiter import Limiter
+from tradewind_runner.brokers.port import receive_window_ms
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import exchange_class
 
 TIMEOUT_MS, MOST_BYTES = 10_000, 8_000_000
-RECEIVE_WINDOW_MS, WIDEST_WINDOW_MS = 5_000, 60_000
 LATEST_MS = 4_102_444_800_000  # the year 2100
 Result = TypeVar("Result")
 _answers: ContextVar[list[Answer]] = ContextVar("answers")
@@ -138,7 +138,7 @@ def _kind(base: Any, clock: ExchangeClock) -> Any:
 
 
 def _settings(config: ExchangeConfig, credential: ExchangeCredential, session: aiohttp.ClientSession) -> Mapping[str, Any]:
-    window = min(WIDEST_WINDOW_MS, int(RECEIVE_WINDOW_MS * max(1.0, config.clock_speed)))
+    window = receive_window_ms(config.clock_speed)
     options: dict[str, Any] = {
         "fetchMarkets": {"types": ["spot"]},
         "fetchCurrencies": False,

@@ -14,6 +14,13 @@ from typing import Protocol
 from tradewind_api.ledger import Intended, Side
 from tradewind_engine.trading.orders import Report
 
+RECEIVE_WINDOW_MS, WIDEST_WINDOW_MS = 5_000, 60_000
+
+
+def receive_window_ms(clock_speed: float) -> int:
+    """Return for how long, in the exchange's time, it takes a request that we have sent; 60 s is the most that it allows."""
+    return min(WIDEST_WINDOW_MS, int(RECEIVE_WINDOW_MS * max(1.0, clock_speed)))
+
 
 @dataclass(frozen=True, slots=True)
 class SeenOrder:
