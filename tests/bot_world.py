@@ -21,7 +21,8 @@ from free_ports import free_port
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.resolve import template, with_parameters
-from tradewind_api.ledger import LedgerEvent, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerEvent
 
 UID = "bot-uid-1"
 SPEED = 600.0  # ten candles of a minute each second

@@ -9,7 +9,8 @@ from typing import Any
 from bot_world import World
 
 from tradewind_api.document.resolve import template, with_parameters
-from tradewind_api.ledger import LedgerState, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerState
 
 KEY, SECRET = "needle-key-7c1f", "needle-secret-93ab"
 ACCOUNTS = {"trader": {"balances": {"USDT": "20000"}, "keys": [{"key": KEY, "secret": SECRET}]}}

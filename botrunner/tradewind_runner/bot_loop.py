@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of, parse_document
-from tradewind_api.ledger import EventData, Halted, LedgerEvent, LedgerState, Started, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import EventData, Halted, LedgerEvent, LedgerState, Started, event
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.strategy.follow import Follower

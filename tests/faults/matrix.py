@@ -15,7 +15,8 @@ from typing import Any, Self
 from live_world import LiveWorld
 from simulator_process import Server
 
-from tradewind_api.ledger import Adjusted, EventData, Filled, Intended, LedgerState, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Adjusted, EventData, Filled, Intended, LedgerState, event
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_engine.trading.orders import Patience

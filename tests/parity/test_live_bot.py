@@ -16,7 +16,8 @@ from virtual_time import run_virtually
 
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.document.validation import lookback_of, parse_document
-from tradewind_api.ledger import LedgerState, Started, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerState, Started, event
 from tradewind_api.runner import BotConfig, RiskLimits, StartAnswer
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate

@@ -21,7 +21,8 @@ from virtual_time import VirtualLoop
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.validation import parse_document
-from tradewind_api.ledger import LedgerEvent, LedgerState, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerEvent, LedgerState
 from tradewind_api.runner import BotConfig, EventAnswer, LeaseAnswer, StartAnswer
 from tradewind_runner.bot import BotProcess
 from tradewind_runner.feed.rest import RestFeed

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tradewind_api import ledger
-from tradewind_api.ledger import Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started
 
 START = Started(generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000))
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from bot_world import UID, World, answers, wait_for
 
-from tradewind_api.ledger import fold
+from tradewind_api.fold import fold
 from tradewind_runner.outbox import read_groups
 
 pytestmark = pytest.mark.slow

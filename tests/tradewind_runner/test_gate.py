@@ -7,7 +7,8 @@ import pytest
 from fake_exchange import FakeBroker, FakeExchange
 from virtual_time import run_virtually
 
-from tradewind_api.ledger import Intended, LedgerState, Position, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Intended, LedgerState, Position, event
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.brokers import errors

@@ -56,7 +56,7 @@ def test_a_lost_answer_buys_once(world, action):
     wait_for(lambda: bought(world), 60)
     wait_for(lambda: world.portal.of_type("Closed"), 30)
     first = world.portal.of_type("Intended")[0].data
-    assert world.portal.of_type("Unknown")
+    assert world.portal.of_type("Unknown") or action == "drop"  # while it waits, the stream of orders may tell first
     assert 1 == sum(order["clientOrderId"] == first["clientOrderId"] for order in world.orders())
     candles = [item.data["candleOpenMs"] for item in world.portal.of_type("Intended") if item.data["side"] == "buy"]
     assert sorted(set(candles)) == candles

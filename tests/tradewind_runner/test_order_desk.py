@@ -9,7 +9,8 @@ import pytest
 from fake_exchange import FakeBroker, FakeExchange
 from virtual_time import run_virtually
 
-from tradewind_api.ledger import EventData, Intended, LedgerState, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import EventData, Intended, LedgerState, event
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_runner.order_desk import BlockedError, OrderDesk
 from tradewind_runner.outbox import OutboxFullError

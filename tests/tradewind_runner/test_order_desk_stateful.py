@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from virtual_time import VirtualLoop
 
-from tradewind_api.ledger import EventData, Filled, Intended, LedgerState, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import EventData, Filled, Intended, LedgerState, event
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.gate import Gate

@@ -10,7 +10,8 @@ import pytest_asyncio
 from bot_world import World
 from portal_double import Running, running_portal
 
-from tradewind_api.ledger import LedgerEvent, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerEvent
 from tradewind_portal.cluster.port import Kind
 
 pytestmark = pytest.mark.slow

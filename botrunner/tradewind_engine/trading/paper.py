@@ -11,6 +11,7 @@ from decimal import Decimal
 import numpy as np
 
 from tradewind_api.document.model import StrategyDocument
+from tradewind_api.fold import fold
 from tradewind_api.ledger import (
     Acknowledged,
     Closed,
@@ -23,7 +24,6 @@ from tradewind_api.ledger import (
     Position,
     Side,
     event,
-    fold,
 )
 from tradewind_api.operations import PRICES
 from tradewind_api.runner import RiskLimits

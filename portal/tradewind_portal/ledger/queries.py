@@ -9,7 +9,8 @@ import orjson
 from pydantic import ValidationError
 
 from tradewind_api.document.digest import canonical_json
-from tradewind_api.ledger import LedgerEvent, LedgerState, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerEvent, LedgerState
 from tradewind_portal.store import Cursor, Row, all_rows, one_row
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from tradewind_api.ledger import LedgerEvent, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import LedgerEvent
 from tradewind_api.runner import EventBatch, LeaseRequest
 from tradewind_portal import measures
 from tradewind_portal.bots.schemas import LedgerFigures, RunnerContact

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind_api.ledger import Closed, Filled, Intended, LedgerState, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Closed, Filled, Intended, LedgerState, event
 from tradewind_engine.trading.orders import Lost, NotFound, Order, Patience, Refused, Report, Trade, apply, resume
 
 CID = "a" * 7 + "0001" + "0000001"

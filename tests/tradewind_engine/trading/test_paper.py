@@ -7,7 +7,8 @@ import pytest
 
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.document.validation import parse_document
-from tradewind_api.ledger import DAY_MS, Equity, LedgerState, Position, Started, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import DAY_MS, Equity, LedgerState, Position, Started, event
 from tradewind_api.runner import RiskLimits
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.simulate import Costs

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from tradewind_api.ledger import Intended, LedgerState, Position, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Intended, LedgerState, Position, event
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_engine.trading.reconcile import compare_balances, unknown_to_ledger
 from tradewind_engine.trading.rounding import MarketRules

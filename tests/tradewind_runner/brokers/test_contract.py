@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 from simulator_process import Server
 
-from tradewind_api.ledger import Intended, LedgerState, event, fold
+from tradewind_api.fold import fold
+from tradewind_api.ledger import Intended, LedgerState, event
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.book import Book
 from tradewind_engine.trading.commission import Fees
