@@ -34,7 +34,7 @@ async def make_bot(config: BotConfig, exchange: Exchange, reporter: Reporter, an
     from tradewind_runner.order_bot import OrderBot  # noqa: PLC0415 - see above
 
     try:
-        broker = CcxtBroker(config.exchange, answer.credential, symbols, clock=exchange.clock)
+        broker = CcxtBroker(config.exchange, answer.credential, symbols, clock=exchange.clock, limiter=exchange.limiter)
     except ValueError as exc:
         raise ConfigurationError(str(exc)) from exc
     try:

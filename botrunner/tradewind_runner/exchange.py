@@ -1,4 +1,7 @@
-"""The market side of an exchange through ccxt: time, candles, market rules. Errors of ccxt end here."""
+"""The market side of an exchange through ccxt: time, candles, market rules. Errors of ccxt end here.
+
+Orders go out from the same address, so the limiter is theirs too: who is told to be quiet is quiet for both.
+"""
 
 import json
 import time
@@ -12,12 +15,15 @@ import numpy as np
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.candles import CandleError, Candles, check_candles
+from tradewind_runner.brokers.classify import Answer, retry_after_s
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
+from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import exchange_class, new_session
 
 PAGE = 1000
 CLOCK_QUESTIONS = 3
+SILENCE_WANTED = frozenset({418, 429})
 ASK_BY_SYMBOL = frozenset({"binance", "binanceus"})
 
 
@@ -49,11 +55,17 @@ def ccxt_settings(config: ExchangeConfig, session: aiohttp.ClientSession) -> dic
     return settings
 
 
-def _lean_on_markets(base: Any) -> Any:
-    """Return the class, made to parse only the markets that were asked for."""
+def _lean_on_markets(base: Any, limiter: Limiter) -> Any:
+    """Return the class, made to parse only the markets that were asked for, and to listen when the exchange wants silence."""
 
     class Lean(base):  # type: ignore[misc]  # ccxt has no types
         wanted_markets: frozenset[str] = frozenset()
+
+        def handle_errors(self, status: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
+            if status in SILENCE_WANTED:
+                named = {str(name).lower(): str(value) for name, value in headers.items()}
+                limiter.be_quiet(retry_after_s(Answer(status, named)))
+            return super().handle_errors(status, reason, url, method, headers, body, *rest)
 
         def parse_markets(self, markets: Any) -> Any:
             ids = {symbol.replace("/", "") for symbol in self.wanted_markets}
@@ -71,12 +83,12 @@ def _is_one_of(raw: dict[str, Any], ids: set[str]) -> bool:
 
 
 class Exchange:
-    """One exchange, public data only."""
+    """One exchange, public data only. `clock` and `limiter` are for whoever asks the same exchange for more."""
 
-    def __init__(self, config: ExchangeConfig, *, clock: ExchangeClock | None = None) -> None:
-        self.clock = clock or ExchangeClock(config.clock_speed)
+    def __init__(self, config: ExchangeConfig, *, clock: ExchangeClock | None = None, limiter: Limiter | None = None) -> None:
+        self.clock, self.limiter = clock or ExchangeClock(config.clock_speed), limiter or Limiter()
         self._session = new_session()
-        self._ccxt = _lean_on_markets(exchange_class(config.ccxt_id))(ccxt_settings(config, self._session))
+        self._ccxt = _lean_on_markets(exchange_class(config.ccxt_id), self.limiter)(ccxt_settings(config, self._session))
         self._asks_by_symbol = config.ccxt_id in ASK_BY_SYMBOL
 
     async def close(self) -> None:
@@ -139,6 +151,7 @@ class Exchange:
     async def _call(self, method: Any, *arguments: Any) -> Any:
         from ccxt.base.errors import BaseError  # noqa: PLC0415 - only after the lean import
 
+        await self.limiter.turn()
         try:
             return await method(*arguments)
         except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError) as exc:

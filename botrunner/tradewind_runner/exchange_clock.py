@@ -18,11 +18,14 @@ class ExchangeClock:
     def sync(self, exchange_ms: float, *, asked: float, answered: float) -> None:
         """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed.
 
-        A slow answer says less than a quick one before it, unless that one is old.
+        A slow answer says less than a quick one before it, unless that one is old, or the two cannot both be true: then the
+        exchange's clock was set meanwhile.
         """
-        spread = answered - asked
-        if self.synced and spread > self._spread_s + (answered - self._drift_from) * DRIFT:
-            return
+        spread, known = answered - asked, self._spread_s + (answered - self._drift_from) * DRIFT
+        if self.synced and spread > known:
+            expected = self._exchange_ms + ((asked + answered) / 2 - self._at) * 1000.0 * self.speed
+            if abs(exchange_ms - expected) <= (spread + known) / 2 * 1000.0 * self.speed:
+                return
         self._spread_s, self._drift_from = spread, answered
         self._at, self._exchange_ms = (asked + answered) / 2, exchange_ms
         self.synced = True

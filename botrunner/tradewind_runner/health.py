@@ -12,6 +12,9 @@ HEARTBEAT = Gauge(f"{PREFIX}_heartbeat_timestamp_seconds", "When the loop last w
 LAST_CANDLE = Gauge(f"{PREFIX}_last_candle_timestamp_seconds", "Open time of the last candle decided on.", registry=REGISTRY)
 ORDERS = Counter(f"{PREFIX}_orders", "Orders by side.", ["side"], registry=REGISTRY)
 EXCHANGE_ERRORS = Counter(f"{PREFIX}_exchange_errors", "Requests that the exchange did not answer well.", registry=REGISTRY)
+CLOCK_REFUSALS = Counter(
+    f"{PREFIX}_clock_refusals", "Requests whose time the exchange did not accept; it was asked for its own.", registry=REGISTRY
+)
 POSITION_OPEN = Gauge(f"{PREFIX}_position_open", "Symbols held.", registry=REGISTRY)
 LIVE = Gauge(f"{PREFIX}_live", "1 with real money, 0 on paper.", registry=REGISTRY)
 EQUITY = Gauge(f"{PREFIX}_equity_quote", "Equity at the last close.", registry=REGISTRY)

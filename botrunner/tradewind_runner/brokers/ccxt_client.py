@@ -15,8 +15,9 @@ import aiohttp
 import certifi
 
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
+from tradewind_runner import health
 from tradewind_runner.brokers.classify import Answer, classify
-from tradewind_runner.brokers.errors import BrokerError, RateLimitedError
+from tradewind_runner.brokers.errors import BrokerError, ClockSkewError, RateLimitedError
 from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.brokers.port import receive_window_ms
 from tradewind_runner.exchange_clock import ExchangeClock
@@ -77,6 +78,8 @@ class CcxtClient:
             failed = FailedError(exc, box[-1] if box else None)
             if isinstance(failed.meaning, RateLimitedError):
                 self._limiter.be_quiet(failed.meaning.retry_after_s)
+            elif isinstance(failed.meaning, ClockSkewError):
+                health.CLOCK_REFUSALS.inc()
             raise failed from exc
         finally:
             _answers.reset(token)
