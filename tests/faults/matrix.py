@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
+import bot_world
 from live_world import LiveWorld
 from simulator_process import Server
 
@@ -21,6 +22,7 @@ from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_engine.trading.orders import Patience
 from tradewind_runner.brokers.ccxt import CcxtBroker
+from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.gate import Gate, Passage
 from tradewind_runner.order_desk import OrderDesk, Pace
@@ -56,8 +58,9 @@ class World:
     async def __aenter__(self) -> Self:
         self.clock = ExchangeClock()
         rest, ws = f"http://127.0.0.1:{self.server.rest}", f"ws://127.0.0.1:{self.server.rest}"
-        config = ExchangeConfig(name="s", ccxt_id="binance", endpoint={"rest": rest, "ws": ws})
-        self.broker = CcxtBroker(config, self.credential, [BTC], clock=self.clock)
+        self.config = ExchangeConfig(name="s", ccxt_id="binance", endpoint={"rest": rest, "ws": ws})
+        self.limiter = Limiter()
+        self.broker = CcxtBroker(self.config, self.credential, [BTC], clock=self.clock, limiter=self.limiter)
         self.rules = (await self.broker.connect())[BTC]
         self.price = Decimal(self.server.get("depth?symbol=BTCUSDT&limit=5")["asks"][0][0])
         self.desk = self._desk()
@@ -177,7 +180,8 @@ def check_promises(world: World) -> None:
 def check_live(world: LiveWorld) -> None:
     """Check the same of a live bot's process: of the ledger as the portal has it."""
     events = [item.typed() for item in sorted(world.portal.events, key=lambda item: (item.epoch, item.seq))]
-    check_ledger(world.orders(), events, world.state(), BTC)
+    ours = [order for order in world.orders() if epoch_of(order["clientOrderId"], bot_world.UID) is not None]
+    check_ledger(ours, events, world.state(), BTC)
     check_requests(world.control_call("GET", "journal"), events)
 
 
