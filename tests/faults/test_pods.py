@@ -1,0 +1,112 @@
+"""F12-F15: pods that are killed between any two steps of an order, and two pods of one bot at once. The real process."""
+
+import signal
+
+import pytest
+from bot_world import UID, wait_for
+from faults.matrix import BTC, check_live, check_promises
+from live_world import LiveWorld, holding
+
+from tradewind_engine.trading.identity import client_order_id, epoch_of
+from tradewind_runner.order_desk import BlockedError
+
+pytestmark = pytest.mark.slow
+FIRST = client_order_id(UID, 1, 1)
+ORDER = {"method": "POST", "path": "/api/v3/order", "cid": FIRST}
+SILENT = {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"}
+
+
+@pytest.fixture
+def live(tmp_path):
+    """A bot that buys once and holds: a second purchase would be one too many."""
+    found = LiveWorld(tmp_path)
+    found.configure(strategy=holding())
+    yield found
+    found.close()
+
+
+def killed_at_its_first_order(live, *rules):
+    """Run a bot with a script and no stream, kill it when its first order has arrived, start the next pod on its disk."""
+    live.control_call("PUT", "faults", [SILENT, *rules])
+    bot = live.start_bot()
+    wait_for(lambda: [entry for entry in live.control_call("GET", "journal?method=POST") if not_answered(entry)], 60)
+    bot.kill()
+    bot.wait()
+    live.control_call("DELETE", "faults")
+    return live.start_bot(state=0)
+
+
+def not_answered(entry):
+    return entry["params"].get("newClientOrderId") == FIRST and entry["status"] is None
+
+
+def ends_well(live, bot):
+    """The position has its stop at the exchange; then the bot is told to end."""
+    wait_for(lambda: [order for order in live.orders() if order["type"] == "STOP_LOSS_LIMIT"], 60)
+    bot.send_signal(signal.SIGTERM)
+    assert 0 == bot.wait(30)
+    check_live(live)
+
+
+def closed(live):
+    return [item.data for item in live.portal.of_type("Closed") if item.data["clientOrderId"] == FIRST]
+
+
+def test_f12_killed_between_the_intent_and_the_order(live):
+    """The exchange never does it: the next pod looks it up, gives it up, and decides anew under an id of its own."""
+    bot = killed_at_its_first_order(live, {"match": ORDER, "action": "drop"})
+    outcome = wait_for(lambda: closed(live), 60)[0]["outcome"]
+    assert "NotPlaced" == outcome
+    ends_well(live, bot)
+    assert [] == [order for order in live.orders() if order["clientOrderId"] == FIRST]
+
+
+def test_f13_killed_between_the_order_and_its_answer(live):
+    """The exchange has filled it: the next pod adopts it and buys no second time."""
+    bot = killed_at_its_first_order(live, {"match": ORDER, "when": "after", "action": "drop"})
+    assert "Filled" == wait_for(lambda: closed(live), 60)[0]["outcome"]
+    ends_well(live, bot)
+    assert [FIRST] == [order["clientOrderId"] for order in live.orders() if order["side"] == "BUY"]
+
+
+def test_f14_killed_between_the_answer_and_the_fills(live):
+    """Acknowledged, and what was filled comes neither by answer nor by stream: the next pod books each fill once."""
+    answer = {"symbol": "BTCUSDT", "orderId": 1, "clientOrderId": FIRST, "transactTime": 1, "price": "0", "origQty": "0"}
+    answer |= {"executedQty": "0", "status": "NEW", "type": "MARKET", "side": "BUY", "fills": []}
+    told = {"match": ORDER, "when": "after", "action": {"type": "answer", "status": 200, "body": answer}}
+    live.control_call("PUT", "faults", [SILENT, told])
+    bot = live.start_bot()
+    wait_for(lambda: live.portal.of_type("Acknowledged"), 60)
+    bot.kill()
+    bot.wait()
+    assert [] == live.portal.of_type("Filled")
+    live.control_call("DELETE", "faults")
+    bot = live.start_bot(state=0)
+    assert "Filled" == wait_for(lambda: closed(live), 60)[0]["outcome"]
+    ends_well(live, bot)
+    assert [FIRST] == [order["clientOrderId"] for order in live.orders() if order["side"] == "BUY"]
+
+
+def test_f15_two_pods_of_one_bot(live):
+    """The younger takes over; the older ends with 66, and has sent nothing since the younger's first order."""
+    first = live.start_bot()
+    wait_for(lambda: live.portal.of_type("Decision"), 60)
+    second = live.start_bot()
+    assert 66 == first.wait(30)
+    ends_well(live, second)
+    epochs = [epoch_of(order["clientOrderId"], UID) for order in live.orders()]
+    assert sorted(epochs) == epochs
+    assert 1 == sum(order["side"] == "BUY" for order in live.orders())
+
+
+async def test_f15_an_older_pod_that_sees_an_order_of_a_younger_one_sends_nothing(world):
+    """A pod that the portal cannot reach: the exchange shows it that there is another."""
+    older = world.desk
+    world.restart()
+    await world.desk.submit(world.intent(times="0.9"))
+    for seen in await world.broker.open_orders(BTC):
+        older.seen(seen)
+    with pytest.raises(BlockedError, match="Fenced"):
+        await older.submit(world.intent())
+    assert 1 == len(world.posts())
+    check_promises(world)
