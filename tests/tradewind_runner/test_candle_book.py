@@ -110,6 +110,24 @@ def test_a_price_that_rest_confirms_is_a_price(book):
     assert 40.0 == book.window(at(9), 3).candles.close[-1]
 
 
+@pytest.mark.parametrize("absurd", [1000.0, 10.0])
+def test_an_absurd_price_stays_refused_however_often_it_comes(book, absurd):
+    """The first one is doubt; doubt is no reason to believe the second."""
+    for _ in range(3):
+        assert ["Absurd"] == kinds(book.offer(row(9, absurd), at_ms=at(9.6)))
+    book.resync(candles(row(7), row(8), row(9)), asked_ms=at(9.7))
+    assert ["Absurd"] == kinds(book.offer(row(9, absurd), at_ms=at(9.8)))
+    assert row(9) == book.newest
+
+
+def test_a_running_candle_that_rest_contradicts_is_as_rest_says(book):
+    """A fall by half within a candle: the stream's last believed row is older than the answer."""
+    book.offer(row(9, 50.0), at_ms=at(9.6))
+    book.resync(candles(row(7), row(8), row(9, 51.0)), asked_ms=at(9.7))
+    assert 51.0 == book.newest.close
+    assert [] == kinds(book.offer(row(9, 50.0), at_ms=at(9.8)))
+
+
 def test_a_revised_candle_is_told(book):
     """By the stream or by REST: the numbers are taken over, what was decided stands."""
     assert ["Revised"] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6)))

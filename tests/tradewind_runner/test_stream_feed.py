@@ -99,9 +99,11 @@ async def test_after_a_break_rest_is_asked_before_anything_counts(make_feed_of):
     rows = [("BTC/USDT", row, False)]
     feed, history, now = make_feed_of(lambda: QuietSocket(rows))
     running = asyncio.create_task(feed.run())
-    await until(lambda: feed.price("BTC/USDT"))
+    await until(lambda: not feed.problem())
+    assert None is feed.price("BTC/USDT")  # nothing that it could be compared with
     window = await feed.window("BTC/USDT", done_ms=998 * MINUTE)
     assert (1, 999 * MINUTE) == (history.asked, int(window.candles.ts[window.closed - 1]))
+    assert 100.0 == feed.price("BTC/USDT").last
     now[0] = 1001 * MINUTE + 10
     feed.take("BTC/USDT", row, final=True)
     window = await feed.window("BTC/USDT", done_ms=999 * MINUTE)

@@ -3,7 +3,8 @@
 A candle is closed when the exchange says so, never because some clock does: by the stream's own word, by an answer that was
 asked for after its close, or, where a stream has no such word, by the candle after it. What may have been lost between two
 messages is doubt, and doubt ends only with an answer of REST. Refused are rows that cannot be candles, rows of the future and
-prices outside the band around the last one; missing candles stay missing.
+prices outside the band around the last one, however often they come: a price that moved so far is one when REST says it too.
+Missing candles stay missing.
 """
 
 import math
@@ -52,11 +53,17 @@ class CandleBook:
         self._keep, self._final_words, self._band = keep, final_words, band_percent / 100.0
         self._rows: list[Row] = []
         self._whole_from = -1  # all that the exchange has from here on is here
+        self._contested = False  # a price was refused, and REST has not answered since
 
     @property
     def newest(self) -> Row | None:
         """The newest row, closed or not."""
         return self._rows[-1] if self._rows else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether REST has answered once: a first price by the stream alone has nothing that it could be compared with."""
+        return self._whole_from >= 0
 
     def lost(self, why: str) -> None:
         """Take note that messages may have been missed: nothing counts as closed any more until REST has answered."""
@@ -67,6 +74,7 @@ class CandleBook:
         refused = self._refusal(row, at_ms)
         if refused is not None:
             self.lost(refused.text)
+            self._contested = self._contested or refused.kind == "Absurd"
             return [refused]
         newest = self.newest
         if newest is not None and row.ts <= self.closed_ms:
@@ -102,10 +110,11 @@ class CandleBook:
         first, last = answered[0].ts, answered[-1].ts
         joined = bool(self._rows) and 0 <= self._whole_from <= first <= self._rows[-1].ts
         before = [row for row in self._rows if row.ts < first] if joined else []
-        newer = [row for row in self._rows if row.ts > last]
-        running = self.newest
+        newer = [row for row in self._rows if row.ts > last and self.confirmed]
+        running = self.newest if self.confirmed and not self._contested else None
         if running is not None and running.ts == last and last + self.length_ms > asked_ms:
             answered[-1] = running  # the stream is ahead of the answer
+        self._contested = False
         self._rows = (before + answered + newer)[-self._keep :]
         self._whole_from = (
             self._rows[0].ts if len(before) + len(answered) + len(newer) > self._keep or not joined else self._whole_from
@@ -138,7 +147,7 @@ class CandleBook:
         if row.ts > at_ms + self.length_ms:
             return Note("Future", f"{self.symbol}: candle {row.ts} is of the future, it is {at_ms:.0f}")
         newest = self.newest
-        if newest is not None and not self.doubt:
+        if newest is not None and self.confirmed:
             low, high = newest.close * (1 - self._band), newest.close * (1 + self._band)
             if (
                 not low <= row.close <= high

@@ -1,7 +1,8 @@
 """Market data by WebSocket. What the socket leaves in doubt is asked for by REST; a silent socket is replaced.
 
 No message within SILENCE_S: the socket is closed and another one opened, after a pause with jitter, and until REST has told
-what happened meanwhile no candle counts as closed.
+what happened meanwhile no candle counts as closed. No price is told to anybody before REST has answered once, and none that
+is far from what it has confirmed.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
+from tradewind_engine.candles import Candles
 from tradewind_engine.timeframes import timeframe_ms
 from tradewind_runner import health
 from tradewind_runner.exchange_clock import ExchangeClock
@@ -19,6 +21,7 @@ from tradewind_runner.feed.rest import RestFeed
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, GRACE_MS, SPARE_ROWS = 25.0, 0.2, 10.0, 2_000.0, 600
+ASK_AGAIN_S = 1.0  # how often REST is asked about a running candle that is in doubt
 Take = Callable[[str, Row, bool], None]
 
 
@@ -60,6 +63,7 @@ class StreamFeed:
         self._grace_ms = min(GRACE_MS * clock.speed, self._length / 2)
         self._prices: dict[str, Price] = {}
         self._asked: dict[str, int] = {}
+        self._ask_again: dict[str, float] = {}
         self._news = asyncio.Event()
         self._heard = self._broken_since = 0.0
         self._broken = "the stream is not connected yet"
@@ -99,6 +103,8 @@ class StreamFeed:
         if done_ms is not None and first is None and book.closed_ms > done_ms:
             first = book.closed_ms  # the exchange's word is a little before our idea of its clock
         if first is None:
+            if book.doubt:
+                await self._end_doubt(symbol, now)
             return None
         if (found := book.window(first, self._lookback)) is not None:
             return found
@@ -106,9 +112,7 @@ class StreamFeed:
             return None
         candles = await self._rest.history(symbol, first)
         self._asked[symbol] = first
-        for note in book.resync(candles, asked_ms=now, grace_ms=self._grace_ms):
-            log.warning("%s: %s", note.kind, note.text)
-            health.DATA_NOTES.labels(note.kind).inc()
+        self._resync(symbol, candles, now)
         return Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
 
     def price(self, symbol: str) -> Price | None:
@@ -129,11 +133,29 @@ class StreamFeed:
         for note in book.offer(row, at_ms=self._clock.now_ms(), final=final):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
-        if book.newest is row:
+        if book.newest is row and book.confirmed:
             self._prices[symbol] = price = _touched(before, row, self._heard)
             self.listen(symbol, price)
         if book.closed_ms > closed or (certain and book.doubt):
             self._news.set()
+
+    async def _end_doubt(self, symbol: str, now: float) -> None:
+        """Ask about the running candle: until REST has answered, a price that really moved far is no price to any guard."""
+        loop = asyncio.get_running_loop()
+        if (due := self._ask_again.get(symbol, 0.0)) > loop.time():
+            loop.call_at(due, self._news.set)
+            return
+        self._ask_again[symbol] = loop.time() + ASK_AGAIN_S
+        self._resync(symbol, await self._rest.history(symbol, int(now) // self._length * self._length - self._length), now)
+
+    def _resync(self, symbol: str, candles: Candles, now: float) -> None:
+        book = self._books[symbol]
+        for note in book.resync(candles, asked_ms=now, grace_ms=self._grace_ms):
+            log.warning("%s: %s", note.kind, note.text)
+            health.DATA_NOTES.labels(note.kind).inc()
+        if (row := book.newest) is not None and len(candles):
+            self._prices[symbol] = price = Price(row.close, row.close, row.close, asyncio.get_running_loop().time())
+            self.listen(symbol, price)
 
     async def _use_one_socket(self) -> None:
         socket, loop = self._open(), asyncio.get_running_loop()
