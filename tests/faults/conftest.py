@@ -1,8 +1,10 @@
 """One simulated exchange for all faults on orders; each test trades on an account of its own."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from faults.hosting import SPEED, HostedWorld
 from faults.matrix import World
 from simulator_process import Server
 
@@ -22,3 +24,20 @@ async def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
     async with World(server) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An exchange on which ten candles of a minute pass in a second."""
+    options = ("--order-limit-10s", "0", "--weight-limit", "0", "--speed", str(SPEED))
+    found = Server(tmp_path_factory.mktemp("fast"), *options)
+    yield found
+    assert 0 == found.stop()
+
+
+@pytest.fixture
+def live(fast_server: Server, tmp_path: Path) -> Iterator[HostedWorld]:
+    """A live bot's world with a fresh account."""
+    found = HostedWorld(tmp_path, fast_server)
+    yield found
+    found.close()

@@ -10,6 +10,7 @@ import time
 from decimal import Decimal
 
 import pytest
+from faults import matrix
 from faults.matrix import BTC, World, after_post, check_promises, settled
 from simulator_process import Server
 
@@ -17,6 +18,7 @@ from tradewind_api.ledger import Acknowledged, Closed, Filled, Intended, Positio
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.protection import sellable
 from tradewind_runner.brokers import ccxt_client
+from tradewind_runner.order_desk import Pace
 
 pytestmark = pytest.mark.slow
 MINUTE, PRICE = 60_000, "50000"
@@ -233,4 +235,21 @@ async def test_f48_a_cancel_that_is_said_to_have_worked_is_read_again(world):
     world.faults({"match": {"method": "DELETE", "path": "/api/v3/order"}, "action": answer})
     assert "Filled" == (await world.desk.cancel(intent.client_order_id)).status
     assert Decimal("0.5") == world.of_type(Filled)[0].amount
+    check_promises(world)
+
+
+async def test_f34_a_fill_that_no_stream_told_of_is_found_by_asking(world, monkeypatch):
+    """The socket is cut and stays cut while the order is filled: the look-ups of the background find it."""
+    monkeypatch.setattr(matrix, "PACE", Pace(first_s=0.05, open_s=0.3))
+    world.restart()
+    async with listening(world):
+        intent = await rests(world)
+        cut = {"match": {"method": "WS", "path": "/ws-api*"}, "action": {"type": "close-socket", "code": 1006}}
+        world.faults(cut)
+        looking = asyncio.create_task(world.desk.run())
+        hand(world, "SELL", "0.5")
+        await until(lambda: world.of_type(Filled))
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+    assert "Filled" == world.desk.order(intent.client_order_id).status
     check_promises(world)

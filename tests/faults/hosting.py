@@ -1,0 +1,138 @@
+"""A live bot for the fault matrix: one simulated exchange serves many tests, each on an account of its own.
+
+`hosted` runs the bot's process object in the test's own loop, so that a test can have shorter patience than a production bot,
+and another wall clock; `start_bot` starts the real process. Both have the real sockets.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from faults.matrix import check_ledger, check_requests
+from live_world import LiveWorld
+from simulator_process import Server
+
+from tradewind_api.runner import TerminationMessage
+from tradewind_engine.trading.identity import epoch_of
+from tradewind_runner.bot import BotProcess
+from tradewind_runner.bot_loop import BotLoop
+from tradewind_runner.settings import RunnerSettings
+
+UID, MINUTE, SPEED, MOST_S = "bot-uid-1", 60_000, 600.0, 60.0
+_numbers = itertools.count(1)
+
+
+class HostedWorld(LiveWorld):
+    """A bot's world on an exchange that is there already, with an account of 20,000 USDT and nobody else's requests."""
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        self._server, self.account = server, f"trader-{next(_numbers)}"
+        super().__init__(folder, speed=SPEED)
+        self.key = f"key-of-{self.account}"
+        self.portal.credential = {"id": "main", "version": 1, "apiKey": self.key, "secret": "secret"}
+        keys = [{"key": self.key, "secret": "secret"}]
+        self.control_call("PUT", f"accounts/{self.account}", {"balances": {"USDT": "20000"}, "keys": keys})
+
+    def start_simulator(self) -> None:
+        self.rest, self.control = self._server.rest, self._server.control
+        self.control_call("DELETE", "journal")
+        self.control_call("DELETE", "faults")
+
+    def stop_simulator(self) -> None:
+        self.control_call("DELETE", "faults")
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Put a script in place of the one before; without rules set everything right."""
+        self.control_call("DELETE", "faults")
+        self.control_call("PUT", "faults", list(rules))
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Return all orders of the account with their trades, oldest first; others' have other ids."""
+        return self.control_call("GET", f"accounts/{self.account}/orders")
+
+    def ours(self) -> list[dict[str, Any]]:
+        return [order for order in self.orders() if epoch_of(order["clientOrderId"], UID) is not None]
+
+    def requests(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.control_call("GET", "journal") if entry["apiKey"] == self.key]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return [item.data for item in self.portal.of_type("Decision")]
+
+    def intents(self, side: str) -> list[dict[str, Any]]:
+        return [item.data for item in self.portal.of_type("Intended") if item.data["side"] == side]
+
+    def closed_candles(self) -> dict[int, dict[str, Any]]:
+        """Return the last 1,000 candles as the exchange's REST tells them, by the time at which they opened."""
+        rows = self._server.get("klines?symbol=BTCUSDT&interval=1m&limit=1000")
+        return {int(row[0]): {"high": row[2], "close": row[4]} for row in rows[:-1]}
+
+    def check(self) -> None:
+        """Check what the matrix promises after every fault, of the ledger as the portal has it."""
+        events = [item.typed() for item in sorted(self.portal.events, key=lambda item: (item.epoch, item.seq))]
+        check_ledger(self.ours(), events, self.state(), "BTC/USDT")
+        check_requests(self.requests(), events)
+
+    def check_decisions(self) -> None:
+        """Each candle was decided on once, in its order, none left out, and only as the exchange closed it."""
+        opened, there = [item["candleOpenMs"] for item in self.decisions()], self.closed_candles()
+        assert {MINUTE} == {later - earlier for earlier, later in pairwise(opened)}
+        assert [] == [item for item in self.decisions() if float(item["high"]) != float(there[item["candleOpenMs"]]["high"])]
+
+
+@dataclass
+class Hosted:
+    """A bot that runs in the test's loop."""
+
+    process: BotProcess
+    task: asyncio.Task[TerminationMessage]
+
+    @property
+    def bot(self) -> BotLoop:
+        assert self.process.bot is not None
+        return self.process.bot
+
+    async def until(self, look: Callable[[], Any]) -> Any:
+        """Return what `look` finds once it finds something; fails with the bot's own failure if that ends first."""
+        async with asyncio.timeout(MOST_S):
+            while not (found := look()):
+                if self.task.done():
+                    raise AssertionError(f"the bot has ended: {self.task.result()}")
+                await asyncio.sleep(0.03)
+        return found
+
+    async def decide(self, count: int = 5) -> None:
+        """Wait until it has decided on so many more candles."""
+        newest = await self.until(lambda: self.bot.progress.last_candle_ms)
+        await self.until(lambda: self.bot.progress.last_candle_ms >= newest + count * MINUTE)
+
+    async def stop(self) -> TerminationMessage:
+        """Tell it to stop, as SIGTERM does."""
+        self.process.stop.set()
+        async with asyncio.timeout(MOST_S):
+            return await self.task
+
+
+@contextlib.asynccontextmanager
+async def hosted(world: HostedWorld) -> AsyncIterator[Hosted]:
+    """Yield the bot once it exists; cancelled in the end if it still runs."""
+    settings = RunnerSettings(
+        portal_url=f"http://127.0.0.1:{world.portal_port}",
+        config=world.folder / "bot.json",
+        token_file=world.folder / "token",
+        state_dir=world.folder / f"state-{world.portal.epoch}",
+        termination_log=world.folder / "words",
+    )
+    process = BotProcess(settings)
+    found = Hosted(process, asyncio.create_task(process.run()))
+    try:
+        await found.until(lambda: process.bot is not None)
+        yield found
+    finally:
+        found.task.cancel()
+        await asyncio.gather(found.task, return_exceptions=True)

@@ -1,0 +1,164 @@
+"""F33-F40: market data that is silent, cut, missing, unfinished, late, changed or absurd. Nobody trades on what is not so."""
+
+import numpy as np
+import pytest
+from faults.hosting import MINUTE, hosted
+from live_world import holding
+
+from tradewind_api.document.validation import parse_document
+from tradewind_engine.candles import Candles
+from tradewind_engine.strategy.evaluate import evaluate
+from tradewind_runner.feed import stream
+
+pytestmark = pytest.mark.slow
+KLINES = "btcusdt@kline_1m"
+# Closes of BTC/USDT before and after the halt; the first fourteen are a level before the recorded six.
+BEFORE = [28010, 28030, 28060, 28020, 28000, 27990, 28000, 28050, 28080, 28060, 28040, 28020, 28010, 28030]
+BEFORE += [28037.0, 27984.84, 28047.0, 28024.26, 28080.39, 28080.0]
+AFTER = [27858.24, 27916.47, 28160.01, 28090.25, 28033.04, 28095.82, 28093.33, 28007.61, 27998.43, 28020.8, 28008.79, 27989.06]
+
+
+def on_candles(action, **more):
+    return {"match": {"method": "EVENT", "path": KLINES}, "action": action} | more
+
+
+def on_sockets(action, **more):
+    return {"match": {"method": "WS", "path": "/*"}, "action": action} | more
+
+
+async def test_f33_a_socket_that_says_nothing_is_replaced(live, monkeypatch, caplog):
+    """Nothing closes it. The watchdog does, after 30 s at the latest (one here); what was missed is asked for."""
+    assert stream.SILENCE_S <= 30
+    monkeypatch.setattr(stream, "SILENCE_S", 1.0)
+    async with hosted(live) as running:
+        await running.decide()
+        live.faults(on_sockets("silence", times=2))
+        await running.until(lambda: "no message within 1 s" in caplog.text)
+        await running.until(lambda: not running.bot._feed.problem())
+        await running.decide()
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+@pytest.mark.parametrize("code", [1001, 1006])
+async def test_f34_a_socket_that_is_closed_is_opened_again(live, code, caplog):
+    """Politely or not, for market data and for orders: no candle is left out, and orders are known as before."""
+    async with hosted(live) as running:
+        await running.decide()
+        live.faults(on_sockets({"type": "close-socket", "code": code}, times=2))
+        await running.until(lambda: "market data: " in caplog.text)
+        await running.until(lambda: not running.bot._feed.problem())
+        bought = len(live.intents("buy"))
+        await running.until(lambda: len(live.intents("buy")) > bought)
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+async def test_f35_a_gap_in_what_is_told_is_filled_by_asking(live):
+    """Nothing about six candles is told, and the socket stays: they are asked for, and decided on in their order.
+
+    The bot follows no depth, its candles are the only sequence that it rebuilds.
+    """
+    async with hosted(live) as running:
+        await running.decide()
+        live.faults(on_candles("suppress"))
+        await running.decide(6)
+        live.faults()
+        await running.decide()
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+async def test_f36_a_candle_that_is_not_closed_is_not_traded_on(live):
+    """The exchange never says that one has ended: REST is asked, and each decision is on the final candle."""
+    live.faults(on_candles("unclosed"))
+    async with hosted(live) as running:
+        await running.decide(12)
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+async def test_f37_late_candles_open_nothing_and_exits_go_on(live):
+    """Nothing is told, and answers come five candles late: no entry, each with its reason, but what is held can be sold."""
+    live.configure(strategy=holding(stopLossPercent=50))
+    async with hosted(live) as running:
+        await running.until(lambda: running.bot.state.positions)
+        late = {"match": {"method": "GET", "path": "/api/v3/klines"}, "action": {"type": "delay", "seconds": 0.5}}
+        live.faults(on_candles("suppress"), late)
+        await running.decide(4)
+        running.bot.close_positions("CloseNow")
+        await running.until(running.bot.flat)
+        bought, seen = len(live.intents("buy")), len(live.decisions())
+        entries = await running.until(lambda: [item for item in live.decisions()[seen + 5 :] if item["action"] == "Enter"])
+        assert {"Late", "StaleData"} >= {item["blocked"].partition(":")[0] for item in entries}
+        assert bought == len(live.intents("buy"))
+        live.faults()
+        await running.until(lambda: len(live.intents("buy")) > bought)
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+async def test_f38_a_halt_makes_no_signals_and_its_candles_stay_missing(live):
+    """The exchange's halt of 2023-03-24: ten candles without a trade, then sixteen minutes that do not exist.
+
+    Each candle that there was is decided on once and nothing else is; every purchase follows from a signal on these candles as
+    they are, and no candle without a trade gives one.
+    """
+    first = int(live._server.get("time")["serverTime"]) // MINUTE * MINUTE - len(BEFORE) * MINUTE
+    closes = [*BEFORE, *[BEFORE[-1]] * 10, *AFTER]
+    opened = [first + (number if number < 30 else number + 16) * MINUTE for number in range(len(closes))]
+    rows = [
+        (ts, was, max(was, close), min(was, close), close, 0 if 20 <= number < 30 else 100)
+        for number, (ts, was, close) in enumerate(zip(opened, [closes[0], *closes[:-1]], closes, strict=True))
+    ]
+    text = "\n".join(["ts,open,high,low,close,volume", *(",".join(map(str, row)) for row in rows)])
+    live._server.put("candles?symbol=BTC/USDT", text.encode())
+    try:
+        async with hosted(live) as running:
+            await running.until(lambda: running.bot.progress.last_candle_ms >= opened[-2])
+            await running.stop()
+        table = np.array(rows, dtype=float)
+        candles = Candles(np.array(opened, dtype=np.int64), *(table[:, column] for column in range(1, 6)))
+        signals = evaluate(parse_document(running.bot.config.strategy), candles)
+    finally:
+        live._server.delete("candles?symbol=BTC/USDT")
+    decided = [item["candleOpenMs"] for item in live.decisions()]
+    assert opened[opened.index(decided[0]) : -1] == decided[: len(opened) - 1 - opened.index(decided[0])]
+    assert set(decided) <= set(opened)
+    entered = [opened.index(item["candleOpenMs"]) for item in live.decisions() if item["action"] == "Enter"]
+    assert entered
+    assert [] == [index for index in entered if not signals.entry[index] or 21 <= index < 30]
+    live.check()
+
+
+async def test_f39_a_candle_that_changes_after_its_close_is_noticed_and_decided_on_once(live, caplog):
+    """What was decided stands; the change is told."""
+    live.faults(on_candles({"type": "revise", "factor": 1.01}))
+    async with hosted(live) as running:
+        await running.decide(12)
+        await running.until(lambda: "Revised: " in caplog.text)
+        await running.stop()
+    live.check_decisions()
+    live.check()
+
+
+@pytest.mark.parametrize("factor", [10, 0.1])
+async def test_f40_an_absurd_price_moves_nothing(live, factor, caplog):
+    """Ten times the price would take the profit, a tenth of it would stop: both are outside the band."""
+    live.configure(strategy=holding(stopLossPercent=50, takeProfitPercent=50))
+    async with hosted(live) as running:
+        await running.until(lambda: running.bot.state.positions)
+        held = len(live.intents("sell"))
+        live.faults(on_candles({"type": "absurd", "factor": factor}, times=20))
+        await running.until(lambda: "Absurd: " in caplog.text)
+        await running.decide(8)
+        assert [] == [item for item in live.intents("sell")[held:] if item["orderType"] == "market"]
+        assert running.bot.state.positions
+        await running.stop()
+    live.check_decisions()
+    live.check()
