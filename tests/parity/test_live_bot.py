@@ -31,6 +31,8 @@ from tradewind_runner.order_bot import OrderBot
 from tradewind_runner.outbox import Outbox
 from tradewind_runner.reporter import Reporter
 
+pytestmark = pytest.mark.slow
+
 HOUR, SYMBOL, STEP = 3_600_000, "BTC/USDT", Decimal("0.00001")
 AT_OPEN = {"Entry", "Exit", "MaxCandles"}
 VARIANTS = {

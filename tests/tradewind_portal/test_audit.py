@@ -13,6 +13,8 @@ from tradewind_portal.cluster.live import OWNS_SPEC
 from tradewind_portal.cluster.port import Kind
 from tradewind_portal.store import Cursor, all_rows
 
+pytestmark = pytest.mark.slow
+
 
 async def rows(portal: Running) -> list[dict[str, Any]]:
     return await portal.services.store.read(lambda cursor: all_rows(cursor, "SELECT * FROM audit ORDER BY seq"))

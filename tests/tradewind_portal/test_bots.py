@@ -9,6 +9,8 @@ from portal_double import Running
 from tradewind_portal.bots.service import applied_fields, merged, patched
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 BOTS, BACKTESTS = "/api/v1/bots", "/api/v1/backtests"
 DOCUMENT = {
     "timeframe": "1m",

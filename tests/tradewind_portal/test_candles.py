@@ -14,6 +14,8 @@ from tradewind_api.document.digest import data_digest
 from tradewind_portal.candles.ranges import Cut, Import, Plan, plan_range
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 START, MINUTE = 1_735_689_600_000, 60_000
 PLACE = "/api/v1/candles?exchange=simulated&symbol=BTC/USDT"
 HEADER = "ts,open,high,low,close,volume\n"
@@ -168,7 +170,6 @@ async def test_a_file_that_is_too_large_is_refused_while_it_arrives(tmp_path: Pa
         assert [] == list((portal.services.store.folder / "candles" / "incoming").iterdir())
 
 
-@pytest.mark.slow
 async def test_a_file_that_unfolds_to_too_much_is_refused(tmp_path: Path):
     """A Parquet file of some kilobytes with twenty million rows: the portal lives on."""
     table = pa.table({"ts": pa.array(np.zeros(20_000_000, "i8"))})

@@ -4,9 +4,12 @@ import base64
 import json
 from typing import Any
 
+import pytest
 from portal_double import Running
 
 from tradewind_portal.cluster.port import Kind
+
+pytestmark = pytest.mark.slow
 
 KEY = {"apiKey": "AKIA-0123456789-0123456789", "secret": "secret-canary-1111"}
 MAIN = {"name": "main", "exchange": "simulated", **KEY}

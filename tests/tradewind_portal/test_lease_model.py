@@ -21,6 +21,8 @@ from tradewind_portal.ledger.identity import Worker
 from tradewind_portal.problems import Problem
 from tradewind_portal.store import Store
 
+pytestmark = pytest.mark.slow
+
 SEEDS, STEPS = range(4), 200
 LATE_MS = 25_000  # a pod may learn of its lease late, and count from then
 SYMBOLS = ("BTC/USDT", "ETH/USDT")

@@ -13,6 +13,8 @@ from tradewind_api.ledger import Closed, Contract, Decision, Equity, Filled, Hal
 from tradewind_portal.cluster.port import Kind, PodIdentity
 from tradewind_portal.ledger import identity
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "tw-acme-test"
 HELLO = {"generation": 1, "strategyDigest": "s", "runnerVersion": "0"}
 

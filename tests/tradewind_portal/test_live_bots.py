@@ -15,6 +15,8 @@ from tradewind_portal.cluster.port import Kind
 from tradewind_portal.leases import service
 from tradewind_portal.store import StoreTimeoutError
 
+pytestmark = pytest.mark.slow
+
 KEY = {"name": "main", "exchange": "simulated", "apiKey": "AKIA-0123456789-0123456789", "secret": "secret-canary-1111"}
 OTHER = {"name": "other", "exchange": "simulated", "apiKey": "AKIA-9876543210-9876543210", "secret": "secret-canary-2222"}
 HELLO = {"generation": 1, "strategyDigest": "s", "runnerVersion": "0"}

@@ -15,6 +15,8 @@ from tradewind_portal.cluster.port import Kind
 from tradewind_portal.problems import Problem
 from tradewind_portal.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 def cookies(answer: httpx2.Response) -> dict[str, str]:
     return dict(header.partition(";")[0].split("=", 1) for header in answer.headers.get_list("set-cookie"))
@@ -155,7 +157,6 @@ async def test_an_administrator_without_a_given_password_gets_one(tmp_path: Path
     await store.close()
 
 
-@pytest.mark.slow
 async def test_passwords_are_hashed_as_decided():
     """argon2id, t=3, 64 MiB, p=1; a hash made with less is made anew at the next login."""
     strong, weak = Passwords(), Passwords(memory_mib=8)

@@ -8,6 +8,8 @@ from portal_double import Running
 from tradewind_portal.cluster.port import Kind
 from tradewind_portal.optimisations import queries, service
 
+pytestmark = pytest.mark.slow
+
 MARK, OTHER = "a" * 64, "b" * 64
 
 

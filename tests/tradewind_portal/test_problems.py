@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from portal_double import Running
 
+pytestmark = pytest.mark.slow
+
 
 async def problem(portal: Running, method: str, path: str, **more: Any) -> dict[str, Any]:
     answer = await portal.public.request(method, path, **more)

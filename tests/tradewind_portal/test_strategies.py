@@ -8,6 +8,8 @@ from portal_double import Running
 from tradewind_api.document.resolve import template
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 RSI, SMA = template("rsi").to_json(), template("sma-crossover").to_json()
 PATH = "/api/v1/strategies"
 

@@ -5,6 +5,8 @@ from portal_double import Running
 
 from tradewind_portal.tokens import service
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_token_is_shown_once_and_never_stored(portal: Running, alice: dict[str, str]):
     """Neither the list nor the database file has it."""

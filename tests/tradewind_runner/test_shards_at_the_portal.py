@@ -16,6 +16,8 @@ from tradewind_engine.optimise.record import Record
 from tradewind_engine.optimise.space import make_space
 from tradewind_portal.cluster.port import Kind
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "tw-acme-test"
 CANDLES = market(11, 3000, memory=0.1)
 FROM = 1_735_689_600_000
@@ -134,7 +136,6 @@ async def world(tmp_path):
         yield World(portal, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "shards"), [(WHOLE, 3), (CHOSEN, 2)], ids=["searched whole", "chosen on the way"])
 async def test_killed_shards_end_with_the_report_of_one_pod(world, asked, shards):
     """The same bytes, a receipt in the words of whoever was last, and pods that were killed on the way."""

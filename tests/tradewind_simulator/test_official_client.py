@@ -8,6 +8,8 @@ from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebS
 from binance_sdk_spot.spot import Spot
 from simulator_process import ACCOUNT, KEY, SECRET, Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

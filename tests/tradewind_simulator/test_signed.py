@@ -11,6 +11,8 @@ import pytest
 from signed_client import KEY, SECRET, SignedClient, account
 from simulator_process import Server
 
+pytestmark = pytest.mark.slow
+
 WORDS = {
     -1022: "Signature for this request is not valid.",
     -2014: "API-key format invalid.",
@@ -272,7 +274,6 @@ def test_rules_of_a_recorded_exchange_info(recorded, tmp_path):
         server.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

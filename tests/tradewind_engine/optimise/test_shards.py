@@ -17,6 +17,8 @@ from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = template("sma-crossover")
 CANDLES = {"": market(11, 600, memory=0.1)}
 SETTINGS = SweepSettings("1h", threads=1)
@@ -41,7 +43,6 @@ def whole(request):
     return request.param, study(request.param)
 
 
-@pytest.mark.slow
 def test_a_search_that_is_killed_again_and_again_ends_with_the_same_report(whole):
     """After each cut it scores at least one block more, and what had been written is never scored again."""
     space, wanted = whole

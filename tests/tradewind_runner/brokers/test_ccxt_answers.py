@@ -10,6 +10,8 @@ from tradewind_engine.trading.orders import MOST
 from tradewind_runner.brokers.ccxt_answers import read_balances, read_order, read_rules, read_trades
 from tradewind_runner.brokers.errors import OutcomeUnknownError
 
+pytestmark = pytest.mark.slow
+
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()

@@ -24,6 +24,8 @@ from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.gate import Gate
 from tradewind_runner.order_desk import OrderDesk, Pace
 
+pytestmark = pytest.mark.slow
+
 BTC, START = "BTC/USDT", Decimal(1_000_000)
 EPOCHS = itertools.count(1)  # the simulator lives longer than one test
 
