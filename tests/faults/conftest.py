@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from faults.hosting import SPEED, HostedWorld
-from faults.matrix import World
+from faults.matrix import BTC, PRICE, World, stand_still
 from simulator_process import Server
 
 from tradewind_runner.brokers import ccxt_client
@@ -13,7 +13,10 @@ from tradewind_runner.brokers import ccxt_client
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    found = Server(tmp_path_factory.mktemp("simulator"), "--order-limit-10s", "0")
+    """Its market stands at 50,000: no order is filled, and no level moves, but by somebody's hand."""
+    found = Server(tmp_path_factory.mktemp("simulator"), "--order-limit-10s", "0", "--symbols", '["BTC/USDT", "BNB/USDT"]')
+    stand_still(found, BTC, PRICE)
+    stand_still(found, "BNB/USDT", "500")
     yield found
     assert 0 == found.stop()
 

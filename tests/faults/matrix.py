@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
-import bot_world
-from live_world import LiveWorld
 from simulator_process import Server
 
 from tradewind_api.fold import fold
@@ -33,7 +31,15 @@ PACE, PATIENCE = Pace(first_s=0.05), Patience(tries=5, window_ms=1_000)
 MOST_S = 20.0
 """Within which everything that the exchange can decide has been decided; the faults themselves last two seconds at most."""
 ORDER_PATHS = ("/api/v3/order", "order.place")
+PRICE, MINUTE = "50000", 60_000
 _names = itertools.count(1)
+
+
+def stand_still(server: Server, symbol: str, price: str) -> None:
+    """Have a market of one price, whole again and without prints, from an hour ago until three hours from now."""
+    first = int(time.time() * 1000) // MINUTE * MINUTE - 60 * MINUTE
+    rows = [f"{first + number * MINUTE},{price},{price},{price},{price},0" for number in range(240)]
+    server.put(f"candles?symbol={symbol}", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
 
 
 class World:
@@ -175,14 +181,6 @@ def check_promises(world: World) -> None:
         if post["atMs"] < world.written_ms.get(post["params"]["newClientOrderId"], post["atMs"] + 1)
     ]
     assert [] == late, "sent before it was written down"
-
-
-def check_live(world: LiveWorld) -> None:
-    """Check the same of a live bot's process: of the ledger as the portal has it."""
-    events = [item.typed() for item in sorted(world.portal.events, key=lambda item: (item.epoch, item.seq))]
-    ours = [order for order in world.orders() if epoch_of(order["clientOrderId"], bot_world.UID) is not None]
-    check_ledger(ours, events, world.state(), BTC)
-    check_requests(world.control_call("GET", "journal"), events)
 
 
 def check_ledger(orders: Sequence[dict[str, Any]], events: Sequence[EventData], state: LedgerState, symbol: str) -> None:

@@ -5,26 +5,19 @@ from decimal import Decimal
 
 import pytest
 from bot_world import UID, wait_for
-from faults.matrix import BTC, check_live
-from live_world import LiveWorld, holding
+from faults.matrix import BTC
+from live_world import holding
 
-from tradewind_engine.trading.identity import bot_prefix, client_order_id
+from tradewind_engine.trading.identity import client_order_id
 
 pytestmark = pytest.mark.slow
 STEP = Decimal("0.00001")
 
 
-@pytest.fixture
-def live(tmp_path):
-    found = LiveWorld(tmp_path)
-    yield found
-    found.close()
-
-
 def ends_well(live, bot):
     bot.send_signal(signal.SIGTERM)
     assert 0 == bot.wait(30)
-    check_live(live)
+    live.check()
 
 
 def test_f21_an_account_that_has_less_than_was_bought(live):
@@ -39,10 +32,10 @@ def test_f21_an_account_that_has_less_than_was_bought(live):
     assert Decimal(live.portal.of_type("Filled")[0].data["amount"]) > held
     taken = held / 10 // STEP * STEP
     by_hand = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": str(taken)}
-    live.control_call("POST", "accounts/trader/orders", by_hand)
+    live.control_call("POST", f"accounts/{live.account}/orders", by_hand)
     ends_well(live, bot)
     rest = (held - taken) // STEP * STEP
-    sales = [order for order in live.orders() if order["side"] == "SELL" and order["clientOrderId"].startswith(bot_prefix(UID))]
+    sales = [order for order in live.ours() if order["side"] == "SELL"]
     assert [rest] == [Decimal(order["executedQty"]) for order in sales]
     adjusted = [
         (item.data["reason"].partition(":")[0], Decimal(item.data["amount"])) for item in live.portal.of_type("Adjusted")
@@ -59,4 +52,4 @@ def test_f22_capital_below_the_smallest_order(live):
     blocked = [item.data["blocked"] for item in live.portal.of_type("Decision") if item.data["action"] == "Enter"]
     assert {"BelowMinimum"} == {reason.partition(":")[0] for reason in blocked}
     ends_well(live, bot)
-    assert [] == [entry for entry in live.control_call("GET", "journal") if entry["method"] == "POST"]
+    assert [] == [entry for entry in live.requests() if entry["method"] == "POST"]

@@ -6,13 +6,11 @@ that the test says.
 
 import asyncio
 import contextlib
-import time
 from decimal import Decimal
 
 import pytest
 from faults import matrix
-from faults.matrix import BTC, World, after_post, check_promises, settled
-from simulator_process import Server
+from faults.matrix import BTC, PRICE, World, after_post, check_promises, settled, stand_still
 
 from tradewind_api.ledger import Acknowledged, Closed, Filled, Intended, Position
 from tradewind_engine.trading.identity import client_order_id
@@ -21,32 +19,15 @@ from tradewind_runner.brokers import ccxt_client
 from tradewind_runner.order_desk import Pace
 
 pytestmark = pytest.mark.slow
-MINUTE, PRICE = 60_000, "50000"
 OTHER = {"balances": {"USDT": "100000000", "BTC": "1000"}}
 MOST_S, TICK = 10.0, Decimal("0.01")
 
 
-@pytest.fixture(scope="module")
-def still(tmp_path_factory):
-    """An exchange whose market stands at 50,000."""
-    found = Server(tmp_path_factory.mktemp("still"), "--order-limit-10s", "0", "--symbols", '["BTC/USDT", "BNB/USDT"]')
-    stand_still(found, "BNB/USDT", "500")
-    yield found
-    assert 0 == found.stop()
-
-
-def stand_still(server, symbol, price):
-    """Have a market of one price, whole again and without prints, from an hour ago until three hours from now."""
-    first = int(time.time() * 1000) // MINUTE * MINUTE - 60 * MINUTE
-    rows = [f"{first + number * MINUTE},{price},{price},{price},{price},0" for number in range(240)]
-    server.put(f"candles?symbol={symbol}", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
-
-
 @pytest.fixture
-async def world(still, monkeypatch):
-    stand_still(still, BTC, PRICE)
+async def world(server, monkeypatch):
+    stand_still(server, BTC, PRICE)  # whole again
     monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
-    async with World(still) as found:
+    async with World(server) as found:
         found.control("PUT", "accounts/other", OTHER)
         yield found
 

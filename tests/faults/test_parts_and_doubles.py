@@ -5,9 +5,9 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from faults.matrix import BTC, MOST_S, World, check_promises
+from faults.matrix import BTC, MOST_S, World, after_post, check_promises
 
-from tradewind_api.ledger import Filled
+from tradewind_api.ledger import Filled, Unknown
 
 pytestmark = pytest.mark.slow
 PARTS = ("0.04", "0.04", "0.02")
@@ -37,8 +37,8 @@ async def listening(world):
         await task
 
 
-def by_hand(world, side, amount, price):
-    order = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "IOC", "quantity": amount, "price": str(price)}
+def by_hand(world, side, amount, price, *, until="IOC"):
+    order = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": until, "quantity": amount, "price": str(price)}
     return world.control("POST", f"accounts/{world.name}/orders", order)
 
 
@@ -72,6 +72,23 @@ async def test_f25_an_order_that_is_filled_in_parts(world, server):
     held = world.state.positions[BTC]
     assert (Decimal("0.0999"), intent.price * Decimal("0.1")) == (held.amount, held.cost)
     assert [] == [entry for entry in world.requests() if entry["method"] == "GET" and entry["path"] == "/api/v3/order"]
+    check_promises(world)
+
+
+async def test_f25_an_order_that_is_filled_at_three_prices(world, server):
+    """Its answer is lost and the stream tells: cost is the sum of amount times price, and nothing is asked for."""
+    bid = Decimal(server.get("depth?symbol=BTCUSDT&limit=5")["bids"][0][0])
+    prices = [bid + Decimal(n) / 10 for n in (1, 2, 3)]
+    async with World(server, balances={"BTC": "1"}) as seller, listening(world):
+        for part, price in zip(PARTS, prices, strict=True):
+            by_hand(seller, "SELL", part, price, until="GTC")
+        world.faults(after_post({"type": "delay", "seconds": 0.5}), after_post("reset"))
+        order = await world.desk.submit(world.intent(amount="0.1"))
+    assert ("Filled", []) == (order.status, world.of_type(Unknown))
+    assert list(zip(map(Decimal, PARTS), prices, strict=True)) == [(item.amount, item.price) for item in world.of_type(Filled)]
+    spent = bid * Decimal("0.1") + Decimal("0.004") + Decimal("0.008") + Decimal("0.006")
+    held = world.state.positions[BTC]
+    assert (Decimal("0.0999"), spent) == (held.amount, held.cost)
     check_promises(world)
 
 

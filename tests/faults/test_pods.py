@@ -1,11 +1,14 @@
-"""F12-F15: pods that are killed between any two steps of an order, and two pods of one bot at once. The real process."""
+"""F12-F15, F19: pods that are killed between any two steps of an order, two pods of one bot, a pod without a key.
+
+The real process.
+"""
 
 import signal
 
 import pytest
-from bot_world import UID, wait_for
-from faults.matrix import BTC, check_live, check_promises
-from live_world import LiveWorld, holding
+from bot_world import UID, answers, wait_for
+from faults.matrix import BTC, check_promises
+from live_world import holding
 
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_runner.order_desk import BlockedError
@@ -17,19 +20,17 @@ SILENT = {"match": {"method": "EVENT", "path": "executionReport"}, "action": "su
 
 
 @pytest.fixture
-def live(tmp_path):
-    """A bot that buys once and holds: a second purchase would be one too many."""
-    found = LiveWorld(tmp_path)
-    found.configure(strategy=holding())
-    yield found
-    found.close()
+def holder(live):
+    """The world of a bot that buys once and holds: a second purchase would be one too many."""
+    live.configure(strategy=holding())
+    return live
 
 
 def killed_at_its_first_order(live, *rules):
     """Run a bot with a script and no stream, kill it when its first order has arrived, start the next pod on its disk."""
     live.control_call("PUT", "faults", [SILENT, *rules])
     bot = live.start_bot()
-    wait_for(lambda: [entry for entry in live.control_call("GET", "journal?method=POST") if not_answered(entry)], 60)
+    wait_for(lambda: [entry for entry in live.requests() if not_answered(entry)], 60)
     bot.kill()
     bot.wait()
     live.control_call("DELETE", "faults")
@@ -45,58 +46,61 @@ def ends_well(live, bot):
     wait_for(lambda: [order for order in live.orders() if order["type"] == "STOP_LOSS_LIMIT"], 60)
     bot.send_signal(signal.SIGTERM)
     assert 0 == bot.wait(30)
-    check_live(live)
+    live.check()
 
 
 def closed(live):
     return [item.data for item in live.portal.of_type("Closed") if item.data["clientOrderId"] == FIRST]
 
 
-def test_f12_killed_between_the_intent_and_the_order(live):
+def test_f12_killed_between_the_intent_and_the_order(holder):
     """The exchange never does it: the next pod looks it up, gives it up, and decides anew under an id of its own."""
-    bot = killed_at_its_first_order(live, {"match": ORDER, "action": "drop"})
-    outcome = wait_for(lambda: closed(live), 60)[0]["outcome"]
+    bot = killed_at_its_first_order(holder, {"match": ORDER, "action": "drop"})
+    outcome = wait_for(lambda: closed(holder), 60)[0]["outcome"]
     assert "NotPlaced" == outcome
-    ends_well(live, bot)
-    assert [] == [order for order in live.orders() if order["clientOrderId"] == FIRST]
+    ends_well(holder, bot)
+    assert [] == [order for order in holder.orders() if order["clientOrderId"] == FIRST]
 
 
-def test_f13_killed_between_the_order_and_its_answer(live):
+def test_f13_killed_between_the_order_and_its_answer(holder):
     """The exchange has filled it: the next pod adopts it and buys no second time."""
-    bot = killed_at_its_first_order(live, {"match": ORDER, "when": "after", "action": "drop"})
-    assert "Filled" == wait_for(lambda: closed(live), 60)[0]["outcome"]
-    ends_well(live, bot)
-    assert [FIRST] == [order["clientOrderId"] for order in live.orders() if order["side"] == "BUY"]
+    bot = killed_at_its_first_order(holder, {"match": ORDER, "when": "after", "action": "drop"})
+    assert "Filled" == wait_for(lambda: closed(holder), 60)[0]["outcome"]
+    ends_well(holder, bot)
+    assert [FIRST] == [order["clientOrderId"] for order in holder.orders() if order["side"] == "BUY"]
 
 
-def test_f14_killed_between_the_answer_and_the_fills(live):
+def test_f14_killed_between_the_answer_and_the_fills(holder):
     """Acknowledged, and what was filled comes neither by answer nor by stream: the next pod books each fill once."""
-    answer = {"symbol": "BTCUSDT", "orderId": 1, "clientOrderId": FIRST, "transactTime": 1, "price": "0", "origQty": "0"}
+    accounts = [account["name"] for account in holder.control_call("GET", "accounts")]
+    orders = [order for name in accounts for order in holder.control_call("GET", f"accounts/{name}/orders")]
+    last = max((order["orderId"] for order in orders), default=0)
+    answer = {"symbol": "BTCUSDT", "orderId": last + 1, "clientOrderId": FIRST, "transactTime": 1, "price": "0", "origQty": "0"}
     answer |= {"executedQty": "0", "status": "NEW", "type": "MARKET", "side": "BUY", "fills": []}
     told = {"match": ORDER, "when": "after", "action": {"type": "answer", "status": 200, "body": answer}}
-    live.control_call("PUT", "faults", [SILENT, told])
-    bot = live.start_bot()
-    wait_for(lambda: live.portal.of_type("Acknowledged"), 60)
+    holder.control_call("PUT", "faults", [SILENT, told])
+    bot = holder.start_bot()
+    wait_for(lambda: holder.portal.of_type("Acknowledged"), 60)
     bot.kill()
     bot.wait()
-    assert [] == live.portal.of_type("Filled")
-    live.control_call("DELETE", "faults")
-    bot = live.start_bot(state=0)
-    assert "Filled" == wait_for(lambda: closed(live), 60)[0]["outcome"]
-    ends_well(live, bot)
-    assert [FIRST] == [order["clientOrderId"] for order in live.orders() if order["side"] == "BUY"]
+    assert [] == holder.portal.of_type("Filled")
+    holder.control_call("DELETE", "faults")
+    bot = holder.start_bot(state=0)
+    assert "Filled" == wait_for(lambda: closed(holder), 60)[0]["outcome"]
+    ends_well(holder, bot)
+    assert [FIRST] == [order["clientOrderId"] for order in holder.orders() if order["side"] == "BUY"]
 
 
-def test_f15_two_pods_of_one_bot(live):
+def test_f15_two_pods_of_one_bot(holder):
     """The younger takes over; the older ends with 66, and has sent nothing since the younger's first order."""
-    first = live.start_bot()
-    wait_for(lambda: live.portal.of_type("Decision"), 60)
-    second = live.start_bot()
+    first = holder.start_bot()
+    wait_for(lambda: holder.portal.of_type("Decision"), 60)
+    second = holder.start_bot()
     assert 66 == first.wait(30)
-    ends_well(live, second)
-    epochs = [epoch_of(order["clientOrderId"], UID) for order in live.orders()]
+    ends_well(holder, second)
+    epochs = [epoch_of(order["clientOrderId"], UID) for order in holder.orders()]
     assert sorted(epochs) == epochs
-    assert 1 == sum(order["side"] == "BUY" for order in live.orders())
+    assert 1 == sum(order["side"] == "BUY" for order in holder.orders())
 
 
 async def test_f15_an_older_pod_that_sees_an_order_of_a_younger_one_sends_nothing(world):
@@ -110,3 +114,19 @@ async def test_f15_an_older_pod_that_sees_an_order_of_a_younger_one_sends_nothin
         await older.submit(world.intent())
     assert 1 == len(world.posts())
     check_promises(world)
+
+
+def test_f19_a_key_that_is_revoked_under_a_bot(live):
+    """The bot stays and is halted, which its metric and its readiness say; nothing is sent any more."""
+    bot = live.start_bot()
+    wait_for(lambda: live.portal.of_type("Closed"), 60)
+    live.control_call("DELETE", f"accounts/{live.account}/keys/{live.key}")
+    wait_for(lambda: 'state="Halted"} 1.0' in answers(f"http://127.0.0.1:{live.metrics}/metrics"), 60)
+    asked = live.control_call("GET", "journal")[-1]["seq"]
+    decided = len(live.portal.of_type("Decision"))
+    wait_for(lambda: len(live.portal.of_type("Decision")) > decided + 10)
+    later = [entry for entry in live.requests() if entry["seq"] > asked]
+    assert [] == [entry for entry in later if entry["method"] in {"POST", "DELETE"}]
+    assert len(later) <= 3
+    assert None is bot.poll()
+    live.check()
