@@ -26,7 +26,7 @@ class Kube:
         """Make a tenant, wait until it is ready, return its namespace."""
         body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name}, "spec": {"plan": plan}}
         tenant = self.api.apply(f"{GROUP}/tenants/{name}", body)
-        wait_for(lambda: self.condition(f"{GROUP}/tenants/{name}", "Ready")["status"] == "True", 90)
+        wait_for(lambda: self.condition(f"{GROUP}/tenants/{name}", "Ready")["status"] == "True", 240)
         return namespace_of(tenant)
 
     def make(self, namespace, kind, name, spec):

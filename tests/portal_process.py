@@ -56,8 +56,8 @@ class PortalProcess:
         return code
 
 
-def start_portal(data_dir: Path, kubeconfig: Path, **settings: str) -> PortalProcess:
-    """Start a portal and wait until it listens."""
+def start_portal(data_dir: Path, kubeconfig: Path, *, log: list[str] | None = None, **settings: str) -> PortalProcess:
+    """Start a portal and wait until it listens; `log` has its lines as they come."""
     environment = {
         **os.environ,
         "PYTHONUNBUFFERED": "1",
@@ -76,7 +76,7 @@ def start_portal(data_dir: Path, kubeconfig: Path, **settings: str) -> PortalPro
     process = subprocess.Popen(
         [sys.executable, "-m", "tradewind_portal"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    portal = PortalProcess(process, {})
+    portal = PortalProcess(process, {}, [] if log is None else log)
     assert process.stdout is not None
     for line in process.stdout:
         portal.lines.append(line)

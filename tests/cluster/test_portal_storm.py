@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-from portal_cluster import BOT_SPEC, Customer, add_customer, kubeconfig  # noqa: F401 - fixtures
+from portal_cluster import BOT_SPEC, Customer, add_customer, kubeconfig, wait_for  # noqa: F401 - fixtures
 from portal_process import PortalProcess, start_portal, wait_ready
 
 from tradewind_api.ledger import Equity, Started, event
@@ -127,12 +127,12 @@ def test_a_second_portal_waits_for_the_first_and_takes_over(kubeconfig: Path, tm
     """Two on one folder are never both serving: the second listens once the first has ended."""
     first = start_portal(tmp_path, kubeconfig)
     second: list[PortalProcess] = []
-    starting = threading.Thread(target=lambda: second.append(start_portal(tmp_path, kubeconfig)))
+    log: list[str] = []
+    starting = threading.Thread(target=lambda: second.append(start_portal(tmp_path, kubeconfig, log=log)))
     starting.start()
-    time.sleep(2)
+    wait_for(lambda: any("waiting for the data folder" in line for line in log), 60)
     assert [] == second
     assert 0 == first.stop()
     starting.join(timeout=30)
     wait_ready(second[0])
-    assert any("waiting for the data folder" in line for line in second[0].lines)
     assert 0 == second[0].stop()
