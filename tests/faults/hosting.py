@@ -120,7 +120,7 @@ class Hosted:
 
 @contextlib.asynccontextmanager
 async def hosted(world: HostedWorld) -> AsyncIterator[Hosted]:
-    """Yield the bot once it exists; cancelled in the end if it still runs."""
+    """Yield the bot once it exists; told to stop in the end if it still runs."""
     settings = RunnerSettings(
         portal_url=f"http://127.0.0.1:{world.portal_port}",
         config=world.folder / "bot.json",
@@ -134,5 +134,7 @@ async def hosted(world: HostedWorld) -> AsyncIterator[Hosted]:
         await found.until(lambda: process.bot is not None)
         yield found
     finally:
+        process.stop.set()
+        await asyncio.wait({found.task}, timeout=20.0)
         found.task.cancel()
         await asyncio.gather(found.task, return_exceptions=True)
