@@ -65,6 +65,7 @@ class OrderKeeping(BotLoop):
         self._wakes: dict[str, asyncio.Event] = {}
         self._sell: dict[str, str] = {}
         self._guarded_here: set[str] = set()
+        self._unsold: set[str] = set()  # what the exchange would not let us sell when it was asked last
         self._staged: dict[str, list[EventData]] = {}
         self._balances: Balances | None = None
         self._sent_ms: deque[int] = deque(maxlen=64)
@@ -186,9 +187,12 @@ class OrderKeeping(BotLoop):
             if not orders:
                 self._sell.pop(symbol, None)
             self._guarded_here.discard(symbol)
+            self._unsold.discard(symbol)
         found = plan(orders, self._wishes(symbol, held), amount)
         for cid in found.cancel:
-            await self.desk.cancel(cid)
+            order = await self.desk.cancel(cid)
+            if symbol in self._sell and not order.closed:
+                self._unsold.add(symbol)
         if found.place is not None:
             return await self._place(symbol, found.place)
         return bool(found.cancel)
@@ -227,10 +231,13 @@ class OrderKeeping(BotLoop):
         order = await self._submit(intent)
         health.ACKNOWLEDGED.observe(asyncio.get_running_loop().time() - began)
         if order.status != "Rejected":
+            self._unsold.discard(symbol)
             return True
         if ask.order_type == "stop":
             self._guarded_here.add(symbol)  # the exchange does not take it: it is guarded by us
             return True
+        if ask.side == "sell":
+            self._unsold.add(symbol)
         asyncio.get_running_loop().call_later(RETRY_S, self._wake, symbol)
         await self._look_at_balances(symbol)
         return False
@@ -322,7 +329,10 @@ class OrderKeeping(BotLoop):
     # What is known
 
     def _trouble(self) -> str:
-        return self.desk.halted or super()._trouble()
+        unsold = [
+            f"Unsold: the exchange takes no sale of {name}, or does not end the stop before it" for name in sorted(self._unsold)
+        ]
+        return self.desk.halted or "; ".join([*unsold, *filter(None, [super()._trouble()])])
 
     def _facts(self) -> Facts:
         known = super()._facts()

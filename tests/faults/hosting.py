@@ -72,6 +72,10 @@ class HostedWorld(LiveWorld):
         rows = self._server.get("klines?symbol=BTCUSDT&interval=1m&limit=1000")
         return {int(row[0]): {"high": row[2], "close": row[4]} for row in rows[:-1]}
 
+    def others(self) -> Any:
+        """Return what the exchange says of itself once BTC/USDT is not listed any more."""
+        return self._server.get("exchangeInfo?symbol=ETHUSDT")
+
     def check(self) -> None:
         """Check what the matrix promises after every fault, of the ledger as the portal has it."""
         events = [item.typed() for item in sorted(self.portal.events, key=lambda item: (item.epoch, item.seq))]

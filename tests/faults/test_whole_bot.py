@@ -1,4 +1,4 @@
-"""F32, F42-F44 and F49-F52 on the live bot: the user's hand, an exchange that is away, full disks, stops, clocks, kill switches."""
+"""F32, F42-F44 and F49-F52 on the live bot: the user's hand, an exchange that is gone, full disks, stops, clocks, kills."""
 
 import resource
 import signal
@@ -10,6 +10,8 @@ from bot_world import answers, wait_for
 from faults.hosting import hosted
 from free_ports import free_port
 from live_world import holding
+
+from tradewind_runner.exchange import SymbolUnknownError
 
 pytestmark = pytest.mark.slow
 FOREIGN = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.001", "price": "20000"}
@@ -61,17 +63,28 @@ async def test_f32_the_users_own_orders_are_left_alone_and_ours_come_back(live):
     live.check()
 
 
-async def test_f42_what_is_held_of_a_market_that_stops_is_told_and_sold_when_it_can_be(live):
-    """Each attempt and why it failed stand in the ledger; a new pod says which market is gone and forgets nothing."""
-    live.configure(strategy=holding(stopLossPercent=50))
+async def test_f42_what_is_held_of_a_market_that_goes_is_told_and_sold_when_it_can_be(live):
+    """It stops: the bot can neither end its stop nor sell, is not ready and says so.
+
+    It is not listed any more: a new pod ends with its name, and forgets nothing. Listed again: it is sold.
+    """
+    live.configure(strategy=holding(stopLossPercent=50), shutdownTimeoutSeconds=11)
     async with hosted(live) as running:
-        await running.until(lambda: running.bot.state.positions)
+        await running.until(lambda: stops(live))
         live.faults({"action": {"type": "halt", "symbol": "BTCUSDT", "status": "BREAK"}})
         running.bot.close_positions("CloseNow")
-        refused = await running.until(lambda: [x for x in live.portal.of_type("Closed") if x.data["outcome"] == "Rejected"])
-        assert refused[0].data["reason"].startswith("MarketClosed")
-        live.faults()
-        await running.until(lambda: live.state().positions == {})
+        await running.until(lambda: "Unsold: the exchange takes no sale of BTC/USDT" in running.process.ready())
+        await running.stop()
+    others = {"type": "answer", "status": 200, "body": live.others()}
+    live.faults({"match": {"method": "GET", "path": "/api/v3/exchangeInfo"}, "action": others})
+    with pytest.raises(SymbolUnknownError, match="does not trade BTC/USDT"):
+        async with hosted(live) as running:
+            await running.task
+    assert live.state().positions
+    live.faults()
+    async with hosted(live) as running:
+        await running.until(lambda: running.bot.state.last_candle_ms and not running.process.ready())
+        running.bot.close_positions("CloseNow")
         await running.until(running.bot.flat)
         await running.stop()
     live.check()
@@ -79,7 +92,7 @@ async def test_f42_what_is_held_of_a_market_that_stops_is_told_and_sold_when_it_
 
 @pytest.mark.parametrize("status", [451, 403])
 async def test_f43_a_bot_that_is_forbidden_halts_with_the_reason(live, status):
-    """At its start, by region or by address: it stays, sends nothing, and says what the exchange has said."""
+    """At its start, by region or by address: it stays, sends no order, and says what the exchange has said."""
     answer = {"type": "answer", "status": status, "body": "<html>not from here</html>"}
     live.faults({"match": {"method": "GET", "path": "/api/v3/account"}, "action": answer})
     async with hosted(live) as running:

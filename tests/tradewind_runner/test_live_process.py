@@ -153,8 +153,9 @@ def test_a_stop_rests_at_the_exchange(world):
     world.configure(strategy=holding(stopLossPercent=5))
     bot = world.start_bot()
     order = wait_for(lambda: [o for o in world.orders() if o["type"] == "STOP_LOSS_LIMIT"], 60)[0]
-    entry = bought(world)[0].data
-    intent = next(i.data for i in world.portal.of_type("Intended") if i.data["clientOrderId"] == order["clientOrderId"])
+    said = world.portal.of_type
+    intended = wait_for(lambda: [i.data for i in said("Intended") if i.data["clientOrderId"] == order["clientOrderId"]])
+    entry, intent = bought(world)[0].data, intended[0]
     assert ("StopLoss", "stop") == (intent["reason"], intent["orderType"])
     assert Decimal("0.94") < Decimal(order["stopPrice"]) / Decimal(entry["price"]) < Decimal("0.96")
     stop(bot)
