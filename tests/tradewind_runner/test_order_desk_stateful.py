@@ -13,6 +13,7 @@ import os
 from decimal import Decimal
 
 import hypothesis
+import pytest
 from fake_exchange import FakeBroker, FakeExchange
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -25,6 +26,8 @@ from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.gate import Gate
 from tradewind_runner.order_desk import BlockedError, OrderDesk
 from tradewind_runner.outbox import OutboxFullError
+
+pytestmark = pytest.mark.slow
 
 SEED, EXAMPLES = int(os.environ.get("TRADEWIND_SEED", "1")), int(os.environ.get("TRADEWIND_EXAMPLES", "60"))
 UID, SYMBOLS = "uid", ("BTC/USDT", "ETH/USDT")

@@ -9,6 +9,8 @@ import pytest
 from signed_client import KEY, SECRET, SignedClient, account
 from simulator_process import Server
 
+pytestmark = pytest.mark.slow
+
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 MATCH = {"method": "POST", "path": "/api/v3/order"}
 
@@ -258,7 +260,6 @@ def test_ccxt_buys_sells_and_books_each_once(server):
         exchange.session.close()
 
 
-@pytest.mark.slow
 def test_the_exchange_s_own_client_understands_every_answer(server):
     """binance-sdk-spot parses what it is sent into its own models."""
     from binance_common.configuration import ConfigurationRestAPI

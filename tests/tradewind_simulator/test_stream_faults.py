@@ -7,6 +7,8 @@ import aiohttp
 import pytest
 from simulator_process import ACCOUNT, BUY, Server, signed
 
+pytestmark = pytest.mark.slow
+
 T0 = 1_750_000_000_000 // 60_000 * 60_000
 
 

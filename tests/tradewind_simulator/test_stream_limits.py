@@ -22,6 +22,8 @@ from tradewind_simulator.streams.pump import LIFE_MS, Pump
 from tradewind_simulator.streams.server import MOST_LINE, StreamServer
 from tradewind_simulator.streams.shaping import Shaper
 
+pytestmark = pytest.mark.slow
+
 T0 = 1_750_000_000_000 // 60_000 * 60_000
 STREAM = parse_stream("btcusdt@trade")
 

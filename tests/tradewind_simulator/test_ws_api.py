@@ -9,6 +9,8 @@ import ccxt.pro
 import pytest
 from simulator_process import ACCOUNT, BUY, KEY, SECRET, Server, signed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

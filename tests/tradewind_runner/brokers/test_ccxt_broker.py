@@ -22,6 +22,8 @@ from tradewind_runner.brokers.errors import (
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.order_desk import OrderDesk, Pace
 
+pytestmark = pytest.mark.slow
+
 BTC, CID = "BTC/USDT", client_order_id("uid", 1, 1)
 CREDENTIAL = ExchangeCredential(id="k", version=1, api_key="APIKEY-CANARY", secret="SECRET-CANARY")
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from tradewind_engine.trading.identity import ALPHABET, CHARACTERS
 from tradewind_runner.brokers.dialects import DIALECTS, WITHOUT_ROOM, dialect_of
 
+pytestmark = pytest.mark.slow
+
 CIDS = st.text(ALPHABET, min_size=CHARACTERS, max_size=CHARACTERS)
 
 
