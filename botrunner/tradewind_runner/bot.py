@@ -127,6 +127,7 @@ class BotProcess:
             raise _innermost(failure)
         left = "" if reason == "UpdateReady" else await self._wind_down(bot, tasks)
         await _end(tasks[0])
+        left = left or bot.in_doubt()  # what was under way when the loop ended
         bot.say(Stopped(reason=reason, message=left))
         flushed = await reporter.flush(FLUSH_S)
         await _end(*tasks)

@@ -109,6 +109,10 @@ class BotLoop:
         """Sell everything, or what is named, as far as it can be done at once."""
         raise NotImplementedError
 
+    def in_doubt(self) -> str:
+        """Return which orders nobody knows the end of, an empty string for none."""
+        return ""
+
     async def wind_down(self, seconds: float) -> str:
         """Carry out the stop policy; return what could not be done in time, an empty string if all was."""
         raise NotImplementedError

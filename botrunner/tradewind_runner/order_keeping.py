@@ -277,8 +277,15 @@ class OrderKeeping(BotLoop):
             self._wakes[symbol].set()
 
     async def _submit(self, intent: Intended) -> Order:
+        if self.stopping and not self._goes_with_the_end(intent):
+            raise BlockedError("Stopping: nothing new is begun")
         self._sent_ms.append(self._loop_ms())
         return await self.desk.submit(intent)
+
+    def _goes_with_the_end(self, intent: Intended) -> bool:
+        """Return whether an order belongs to the stop policy: what closes a position, or the stop that it is left with."""
+        policy = self.config.stop_policy
+        return intent.side == "sell" and (policy == CLOSE or (policy == "LeaveOpen" and intent.order_type == "stop"))
 
     # Ends
 
@@ -317,11 +324,15 @@ class OrderKeeping(BotLoop):
                 except TimeoutError:
                     return
 
-    def _left(self, policy: str) -> str:
+    def in_doubt(self) -> str:
+        """Return which orders nobody knows the end of, an empty string for none."""
         doubt = [order.intent.client_order_id for order in self.desk.open_orders() if order.in_doubt]
+        return f"not known what became of: {', '.join(doubt)}" if doubt else ""
+
+    def _left(self, policy: str) -> str:
         resting = [order.intent.client_order_id for order in self.desk.open_orders() if not order.in_doubt]
         held = sorted(name for name, position in self.state.positions.items() if position.amount > 0)
-        words = [f"not known what became of: {', '.join(doubt)}" if doubt else ""]
+        words = [self.in_doubt()]
         words += [f"still open: {', '.join(resting)}" if resting and policy != "LeaveOpen" else ""]
         words += [f"still held: {', '.join(held)}" if held and policy == CLOSE else ""]
         return "; ".join(word for word in words if word)
