@@ -34,8 +34,8 @@ FIELDS = {
 class Wire(asyncio.Protocol):
     """A connection that never rests."""
 
-    def __init__(self, number, half, ended):
-        self.number, self.half, self.ended = number, half, ended
+    def __init__(self, name, half, ended):
+        self.name, self.half, self.ended = name, half, ended
         self.sent, self.orders, self.refused, self.running = 0, 0, [], True
         self.buffer = b""
 
@@ -45,7 +45,7 @@ class Wire(asyncio.Protocol):
 
     def send(self):
         turn = self.sent % CYCLE
-        cid = f"b{self.number}-{self.sent - (turn == CYCLE - 1)}"  # the last of four takes out the one before
+        cid = f"{self.name}-{self.sent - (turn == CYCLE - 1)}"  # the last of four takes out the one before
         self.sent += 1
         stamp = f"timestamp={int(time.time() * 1000)}"
         if turn == CYCLE - 1:
@@ -81,13 +81,13 @@ class Wire(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-async def drive(port, half, seconds, connections):
-    """Return seconds, orders taken and answers other than 200."""
+async def drive(port, half, seconds, connections, run):
+    """Return seconds, orders taken and answers other than 200. `run` keeps the ids of one run from those of another."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     wires = []
     for number in range(connections):
-        wires.append(Wire(number, half, loop.create_future()))
+        wires.append(Wire(f"{run}{number}", half, loop.create_future()))
         await loop.create_connection(lambda wire=wires[-1]: wire, "127.0.0.1", port)
     await asyncio.sleep(seconds)
     for wire in wires:
@@ -144,9 +144,9 @@ def orders(figures, seconds, connections, profile):
         process, rest, control = start(folder, *arguments)
         try:
             half = int(float(ask(rest, "api/v3/ticker/price?symbol=BTCUSDT")["price"]) / 2)
-            asyncio.run(drive(rest, half, 1, connections))  # warm up
+            asyncio.run(drive(rest, half, 1, connections, "w"))  # warm up
             before, used = len(ask(control, "v1/accounts/bench/orders")), cpu_seconds(process.pid)
-            took, taken, refused = asyncio.run(drive(rest, half, seconds, connections + 1))
+            took, taken, refused = asyncio.run(drive(rest, half, seconds, connections, "b"))
             used = cpu_seconds(process.pid) - used
             after = len(ask(control, "v1/accounts/bench/orders"))
         finally:
