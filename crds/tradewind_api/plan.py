@@ -17,7 +17,7 @@ class PlanLimits(Resource):
     live_bots: Count = Field(description="TradingBots of mode Live.")
     symbols_per_bot: int = Field(ge=1, le=25, description="Symbols of one bot.")
     concurrent_backtests: Count = Field(description="Backtests that run at once.")
-    trials: Count = Field(description="Trials of one optimisation.")
+    trials: Count = Field(description="Points that one optimisation may look at; it needs the feature Optimisation too.")
     backtest_cpu: int = Field(ge=1, le=64, description="Processors of one backtest.")
     backtest_memory_mebibytes: int = Field(default=1024, ge=256, le=65536, description="Memory of one backtest.")
     retention_days: int = Field(ge=1, le=3650, description="How long history is kept.")
@@ -82,7 +82,7 @@ def _plan(name: str, numbers: tuple[int, ...], features: tuple[Feature, ...], we
 
 SHIPPED_PLANS: dict[str, PlanSpec] = {
     "free": _plan("Free", (1, 0, 1, 1, 0, 1, 1024, 7, 60), (), 1),
-    "basic": _plan("Basic", (5, 1, 3, 2, 500, 1, 1024, 30, 300), ("Live", "Notifications"), 2),
+    "basic": _plan("Basic", (5, 1, 3, 2, 500, 1, 1024, 30, 300), ("Live", "Notifications", "Optimisation"), 2),
     "pro": _plan("Pro", (25, 10, 10, 4, 5000, 2, 2048, 180, 600), ("Live", "Notifications", "Optimisation", "WalkForward"), 4),
     "elite": _plan(
         "Elite",

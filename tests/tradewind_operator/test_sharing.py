@@ -1,6 +1,7 @@
 """How an optimisation is shared by pods: the plan's room, the Indexed Job, and whose last words count. Pure, no cluster."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -48,7 +49,8 @@ def built(plan):
         ({"parallelism": 4}, Sharing(1, 1)),  # the plan's processors are enough
         ({"parallelism": 5}, Sharing(4, 2)),
         ({"parallelism": 256}, Sharing(6, 3)),  # three backtests at once, no more
-        ({"parallelism": 8, "budget": 10}, Sharing(1, 1)),  # it chooses as it goes, and there is one part
+        ({"parallelism": 8, "budget": 10}, Sharing(4, 2)),  # it chooses as it goes: the sample is shared
+        ({"parallelism": 8, "budget": 3}, Sharing(1, 1)),  # a sample of one point
         ({"parallelism": 8, "budget": 10, "walkForward": {"folds": 2}}, Sharing(3, 2)),
         ({"parallelism": 8, "parameters": [RANGE | {"max": 3}]}, Sharing(3, 2)),  # three points
     ],
@@ -95,7 +97,7 @@ def test_each_pod_takes_the_room_of_a_backtest():
 @pytest.mark.parametrize(
     ("plan", "asked", "message"),
     [
-        ("free", {}, "plan Free allows 0 points, this one may look at 20: take a plan with optimisation"),
+        ("free", {}, "spec.optimization: plan Free does not include it; leave it out or take another plan"),
         ("basic", {"budget": 10, "trials": 491}, "plan Basic allows 500 points, this one may look at 501: tune less"),
         ("basic", {"walkForward": {"folds": 2}}, "spec.optimization.walkForward: plan Basic does not include it"),
     ],
@@ -110,6 +112,28 @@ def test_what_the_plan_does_not_grant_is_told(plan, asked, message):
 def test_what_the_plan_grants_runs():
     """500 points of plan Basic."""
     assert "Running" == plan_of(backtest(budget=10, trials=490), plan=SHIPPED_PLANS["basic"]).summary
+
+
+def test_a_plan_with_points_and_without_the_feature_grants_no_optimisation():
+    """The feature decides, the number says how much."""
+    plan = PLAN.model_copy(update={"features": ["WalkForward"]})
+    assert "plan Pro does not include it" in plan_of(backtest(), plan=plan).facts[-1].message
+
+
+@pytest.mark.parametrize("plan", SHIPPED_PLANS.values(), ids=SHIPPED_PLANS)
+def test_a_shipped_plan_has_points_where_it_has_optimisation(plan):
+    """And a walk-forward only together with it."""
+    assert ("Optimisation" in plan.features) == (plan.limits.trials > 0)
+    assert "Optimisation" in plan.features or "WalkForward" not in plan.features
+
+
+def test_the_pod_is_told_the_markets():
+    """As the resource says it; a symbol without one takes any amount."""
+    resource = backtest()
+    resource["spec"]["markets"] = [{"symbol": "BTC/USDT", "amountStep": "0.00001", "minNotional": "5"}]
+    market = built(plan_of(resource))[1].markets[0]
+    assert ("BTC/USDT", Decimal("0.00001"), Decimal(5)) == (market.symbol, market.amount_step, market.min_notional)
+    assert [] == built(plan_of(backtest()))[1].markets
 
 
 def test_ranges_that_do_not_fit_are_told():

@@ -27,6 +27,7 @@ RANGES = [
 ]
 WHOLE = {"parameters": RANGES, "objective": "totalReturn", "constraints": [], "folds": 3}
 CHOSEN = WHOLE | {"budget": 100, "trials": 3, "folds": 2}
+SAMPLED = CHOSEN | {"folds": 0}
 
 
 class World:
@@ -136,7 +137,9 @@ async def world(tmp_path):
         yield World(portal, tmp_path)
 
 
-@pytest.mark.parametrize(("asked", "shards"), [(WHOLE, 3), (CHOSEN, 2)], ids=["searched whole", "chosen on the way"])
+@pytest.mark.parametrize(
+    ("asked", "shards"), [(WHOLE, 3), (CHOSEN, 2), (SAMPLED, 3)], ids=["searched whole", "whole parts", "sample"]
+)
 async def test_killed_shards_end_with_the_report_of_one_pod(world, asked, shards):
     """The same bytes, a receipt in the words of whoever was last, and pods that were killed on the way."""
     alone = world.make("alone", asked)

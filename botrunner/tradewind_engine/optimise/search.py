@@ -15,7 +15,7 @@ from tradewind_engine.candles import Floats, Integers
 from tradewind_engine.optimise.objectives import Constraint, objective_of, value_of
 from tradewind_engine.optimise.record import Place, Record
 from tradewind_engine.optimise.scores import Scores
-from tradewind_engine.optimise.space import Point
+from tradewind_engine.optimise.space import Point, Space
 from tradewind_engine.optimise.sweep import Sweep
 from tradewind_engine.timeframes import periods_per_year
 
@@ -161,6 +161,11 @@ def score_places(
     """Score some places of a part into a record, but for those that it knows. Raises ValueError as `search` does."""
     objective_of(aim.objective)
     _Book(sweep, aim, progress, len(places), record, part).add(places)
+
+
+def first_sample(space: Space, aim: Aim) -> list[Place]:
+    """Return the places that a search of a space beyond its budget begins with: the seed alone decides."""
+    return _stratified(np.array(space.shape), aim.budget // 2, np.random.default_rng(aim.seed))
 
 
 def _sample_and_zoom(book: _Book, random: np.random.Generator) -> None:

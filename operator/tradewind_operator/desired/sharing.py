@@ -28,7 +28,8 @@ def sharing_of(spec: dict[str, Any], document: StrategyDocument, asked: Optimiza
     """Return how an optimisation is shared. Raises InvalidDocumentError with every fault of its ranges.
 
     The plan's number of backtests at once is the most that its pods may be, since each takes the room of one. A search that
-    chooses its points as it goes is shared by its parts alone: the whole history, and each step of the walk-forward.
+    chooses its points as it goes is shared by its parts: the whole history, and each step of the walk-forward. Without a
+    walk-forward it is shared by the points of its sample, half of its budget; the last pod goes on from there alone.
     """
     if asked is None:
         return ALONE
@@ -39,7 +40,8 @@ def sharing_of(spec: dict[str, Any], document: StrategyDocument, asked: Optimiza
     if pods <= 1:
         return ALONE
     parts, size = 1 + asked.folds, math.prod(map(len, axes.values()))
-    most = parts * size if size <= asked.budget else parts
+    chosen = parts if asked.folds else asked.budget // 2
+    most = parts * size if size <= asked.budget else chosen
     shards = min(SHARDS_PER_POD * pods, most, MAX_SHARDS)
     return Sharing(shards, min(pods, shards)) if shards > 1 else ALONE
 
@@ -49,11 +51,13 @@ def beyond_plan(document: StrategyDocument, asked: Optimization | None, plan: Pl
     if asked is None:
         return ""
     axes = axes_of(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in asked.parameters})
+    if "Optimisation" not in plan.features:
+        return f"spec.optimization: plan {plan.display_name} does not include it; leave it out or take another plan"
     size, most = math.prod(map(len, axes.values())), plan.limits.trials
     points = size if size <= asked.budget else asked.budget + asked.trials
     if points > most:
-        way = "tune less, or set budget and trials lower" if most else "take a plan with optimisation"
-        return f"spec.optimization: plan {plan.display_name} allows {most} points, this one may look at {points}: {way}"
+        wanted = f"allows {most} points, this one may look at {points}: tune less, or set budget and trials lower"
+        return f"spec.optimization: plan {plan.display_name} {wanted}"
     if asked.folds and "WalkForward" not in plan.features:
         return f"spec.optimization.walkForward: plan {plan.display_name} does not include it; leave it out or take another plan"
     return ""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from markets import market
 
 from tradewind_api.document.resolve import template
+from tradewind_engine.backtest.simulate import MarketRules
 from tradewind_engine.optimise.record import Record, fingerprint
-from tradewind_engine.optimise.search import Aim
+from tradewind_engine.optimise.search import Aim, first_sample
 from tradewind_engine.optimise.shards import pieces_of, work_shard
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
@@ -103,6 +104,24 @@ def test_shards_put_together_are_the_whole(whole, shards):
     assert scored == len(merged)  # nothing was missing
 
 
+@pytest.mark.parametrize("shards", [2, 5])
+def test_a_search_without_folds_shares_its_sample(shards):
+    """Each shard scores its piece of the sample alone; the whole search of them all scores no point of the sample again."""
+    sample = set(first_sample(WIDE, AIM))
+    merged, sizes = Record(WIDE), []
+    for shard in range(shards):
+        blocks: list[bytes] = []
+        record = Record(WIDE, blocks.append)
+        work_shard(shard, shards, DOCUMENT, WIDE, CANDLES, SETTINGS, AIM, record)
+        merged.load(b"".join(blocks))
+        sizes.append(len(record))
+    assert (len(sample), len(sample)) == (sum(sizes), len(merged))
+    assert max(sizes) - min(sizes) <= 1
+    wanted = run_study(DOCUMENT, WIDE, CANDLES, SETTINGS, AIM).to_json()
+    assert json.dumps(wanted) == json.dumps(run_study(DOCUMENT, WIDE, CANDLES, SETTINGS, AIM, record=merged).to_json())
+    assert len(merged) == wanted["optimisation"]["points"]
+
+
 def test_no_block_is_more_than_a_tenth_of_a_shard():
     """What is lost with the process is what was scored since the last block."""
     sizes = []
@@ -116,16 +135,16 @@ def test_no_block_is_more_than_a_tenth_of_a_shard():
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 500), st.booleans())
 @settings(deadline=None)
-def test_every_point_belongs_to_one_shard(shards, parts, size, exhaustive):
-    """And where the space is searched whole, shards are equal to one point."""
+def test_every_point_belongs_to_one_shard(shards, parts, size, cut):
+    """And where parts are cut, shards are equal to one point."""
     seen: list[tuple[int, int]] = []
     counts = []
     for shard in range(shards):
-        pieces = pieces_of(shard, shards, parts=parts, size=size, exhaustive=exhaustive)
+        pieces = pieces_of(shard, shards, parts=parts, size=size, cut=cut)
         counts.append(sum(piece.last - piece.first for piece in pieces))
         seen += [(piece.part, point) for piece in pieces for point in range(piece.first, piece.last)]
     assert [(part, point) for part in range(parts) for point in range(size)] == sorted(seen)
-    assert not exhaustive or max(counts) - min(counts) <= 1
+    assert not cut or max(counts) - min(counts) <= 1
 
 
 @given(st.binary(max_size=300))
@@ -161,5 +180,6 @@ def test_a_record_is_of_one_search():
         fingerprint(DOCUMENT, SPACE, CANDLES, SweepSettings("1h", capital=5.0), folds=2),
         fingerprint(DOCUMENT, SPACE, CANDLES, SETTINGS, folds=3),
         fingerprint(DOCUMENT, SPACE, CANDLES, SETTINGS, folds=2, kind="anchored"),
+        fingerprint(DOCUMENT, SPACE, CANDLES, SweepSettings("1h", markets={"": MarketRules(0.1)}), folds=2),
     }
-    assert 6 == len(others - {one})
+    assert 7 == len(others - {one})
