@@ -31,6 +31,7 @@ from tradewind_runner.feed.rest import RestFeed
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION
+from tradewind_runner.taking_in import take_in
 
 log = logging.getLogger("tradewind.runner")
 LATE_CANDLES, CLOCK_EVERY_S, ERROR_PAUSE_S = 2, 30.0, 2.0
@@ -139,9 +140,12 @@ class BotLoop:
 
     def _signals(self, symbol: str, window: Window) -> Signals:
         """Return what the strategy says at each closed candle of the window; each is taken in once."""
+        return self._follower(symbol).signals(window.candles[: window.closed])
+
+    def _follower(self, symbol: str) -> Follower:
         if symbol not in self._followers:
             self._followers[symbol] = Follower(self._document)
-        return self._followers[symbol].signals(window.candles[: window.closed])
+        return self._followers[symbol]
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
         """Decide on each candle of the window that is later than `done_ms`."""
@@ -189,6 +193,7 @@ class BotLoop:
             found = f"{symbol}: {window.closed} closed candles are there, one decision needs {self._lookback}"
             self._warming[symbol] = found
         newest = int(window.candles.ts[window.closed - 1]) if window.closed else 0
+        await take_in(self._follower(symbol), window.candles[: window.closed])
         self._trade(symbol, window, newest - self._length if done is None else done)
         await asyncio.sleep(0)  # an order that was decided on is written down before anything else is looked at
 

@@ -23,6 +23,15 @@ class Follower:
         self._seen: Candles | None = None
         self._said: Signals | None = None
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes each candle moves on."""
+        return len(self._document.nodes)
+
+    def behind(self, window: Candles) -> int:
+        """Return how many candles of `window` have not been taken in as they are."""
+        return len(window) - self._known(window)
+
     def signals(self, window: Candles) -> Signals:
         """Return what the document says at the closes of `window`, closed candles from the first that one decision needs."""
         known = self._known(window)
