@@ -12,7 +12,6 @@ import yaml
 from tradewind_cluster.binaries import search_path
 
 TUTORIALS = Path(__file__).parent.parent.parent / "docs/tutorials"
-T0, MINUTE = 1_735_689_600_000, 60_000  # 2025-01-01
 
 
 def blocks(text):
@@ -20,19 +19,9 @@ def blocks(text):
     return re.findall(r"^```(\w+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def candles():
-    """Two days of minutes that go up and down."""
-    lines = ["ts,open,high,low,close,volume"]
-    for n in range(2880):
-        price = 100 + 10 * abs((n % 240) - 120) / 120
-        lines.append(f"{T0 + n * MINUTE},{price},{price + 1},{price - 1},{price + 0.1},1")
-    return "\n".join(lines) + "\n"
-
-
 @pytest.mark.parametrize("name", ["trader", "platform-engineer", "sre"])
 def test_every_command_of_a_tutorial_works(platform, tmp_path, name):
     """Each block of commands ends with 0; YAML blocks become the files that the commands name."""
-    (tmp_path / "candles.csv").write_text(candles())
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "tw").write_text(f'#!/bin/sh\nexec {sys.executable} -m tradewind_cli.main "$@"\n')
