@@ -1,4 +1,4 @@
-"""Same trades and equity as vectorbt and backtesting.py on recorded candles, and same figures as empyrical, to 1e-9.
+"""Same trades and equity as vectorbt and backtesting.py on whole recorded files, and same figures as empyrical, to 1e-9.
 
 The peers run in an environment of their own (`make .venv-peers/.ready`). tests/parity/peer.py says how their rules are set
 equal to ours, docs/reference/backtest-semantics.md where they differ if left alone.
@@ -26,7 +26,6 @@ FILES = {
     "ETH-1h": "binance_usdm_ETHUSDT_1h_2020-2024",
     "BTC-15m": "binance_spot_BTCUSDT_15m_2025",
 }
-MOST = 20_000  # backtesting.py takes a second for each 10,000 candles and rule
 RULES = ("sma", "rsi", "bollinger")
 
 
@@ -64,7 +63,7 @@ def graph(name):
 
 @pytest.fixture(scope="module")
 def histories(recorded):
-    return {name: read_candle_file(recorded / f"ohlcv/{file}.parquet")[:MOST] for name, file in FILES.items()}
+    return {name: read_candle_file(recorded / f"ohlcv/{file}.parquet") for name, file in FILES.items()}
 
 
 @pytest.fixture(scope="module")
