@@ -31,7 +31,7 @@ from tradewind_engine.optimise.search import State
 from tradewind_engine.optimise.study import NothingFoundError
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.last_words import write_last_words
-from tradewind_runner.optimisation import costs_of, optimise, patiently
+from tradewind_runner.optimisation import costs_of, markets_of, optimise, patiently
 from tradewind_runner.portal import DataMissingError, PortalClient, PortalError
 from tradewind_runner.settings import RunnerSettings
 
@@ -98,7 +98,15 @@ def run(config: BacktestConfig, candles: dict[str, Candles]) -> dict[str, Any]:
     """Return the report of a configured run, with the verdict on it."""
     document, costs = parse_document(config.strategy), costs_of(config)
     timeframe, capital, exchange = config.dataset.timeframe, float(config.capital.amount), config.dataset.exchange
-    report = run_backtest(document, candles, timeframe=timeframe, exchange=exchange, capital=capital, costs=costs)
+    report = run_backtest(
+        document,
+        candles,
+        timeframe=timeframe,
+        exchange=exchange,
+        capital=capital,
+        costs=costs,
+        markets=markets_of(config),
+    )
     return report.to_json() | judge(report).to_json()
 
 

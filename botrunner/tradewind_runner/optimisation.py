@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import parse_document
 from tradewind_api.runner import BacktestConfig
-from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candles import Candles
 from tradewind_engine.optimise.objectives import parse_constraint
-from tradewind_engine.optimise.record import Record, fingerprint
+from tradewind_engine.optimise.record import Record, fingerprint, rows_in
 from tradewind_engine.optimise.search import Aim
 from tradewind_engine.optimise.shards import work_shard
 from tradewind_engine.optimise.space import Space, make_space
@@ -31,6 +31,7 @@ log = logging.getLogger("tradewind.runner")
 TRIES = 20
 KEEP_EVERY_S, KEEP_SHARE = 1.0, 25  # a block is handed in after a second, or when it is one in KEEP_SHARE of the work
 MOST_AT_ONCE = 16 << 20
+ROW_BYTES = 400  # of a point in a block, about
 Answer = TypeVar("Answer")
 
 
@@ -53,6 +54,14 @@ class Question:
         return fingerprint(
             self.document, self.space, self.candles, self.settings, exchange=self.exchange, folds=self.folds, kind=self.kind
         )
+
+    def points(self, shards: int) -> int:
+        """Return how many points `shards` pods score together, at most; the sample alone where that is what they share."""
+        if self.space.size <= self.aim.budget:
+            return (1 + self.folds) * self.space.size
+        if shards > 1 and not self.folds:
+            return self.aim.budget // 2
+        return (1 + self.folds) * (self.aim.budget + self.aim.trials)
 
     def work(self, shard: int, shards: int, record: Record, tell: Tell) -> None:
         """Score one shard into `record`."""
@@ -92,6 +101,11 @@ def costs_of(config: BacktestConfig) -> Costs:
     return Costs(config.costs.taker_bps, config.costs.slippage_bps, config.costs.maker_bps)
 
 
+def markets_of(config: BacktestConfig) -> dict[str, MarketRules]:
+    """Return what the markets take, as far as the configuration says it."""
+    return {told.symbol: MarketRules(float(told.amount_step), float(told.min_notional)) for told in config.markets}
+
+
 def question_of(config: BacktestConfig, candles: Mapping[str, Candles], threads: int) -> Question:
     """Return what a configuration asks. Raises InvalidDocumentError, ValueError."""
     asked = config.optimization
@@ -100,7 +114,9 @@ def question_of(config: BacktestConfig, candles: Mapping[str, Candles], threads:
     document = parse_document(config.strategy)
     space = make_space(document, {tuned.address: (tuned.min, tuned.max, tuned.step) for tuned in asked.parameters})
     aim = Aim(asked.objective, tuple(map(parse_constraint, asked.constraints)), asked.budget, asked.trials, config.seed)
-    settings = SweepSettings(config.dataset.timeframe, float(config.capital.amount), costs_of(config), threads)
+    settings = SweepSettings(
+        config.dataset.timeframe, float(config.capital.amount), costs_of(config), threads, markets=markets_of(config)
+    )
     kind: Kind = "anchored" if asked.kind == "Anchored" else "rolling"
     return Question(document, space, candles, settings, aim, config.dataset.exchange, asked.folds, kind)
 
@@ -113,10 +129,13 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
         self._kept = time.monotonic()
+        self.scored = 0  # points that this process has scored itself
 
     def __call__(self, block: bytes) -> None:
         """Take a block, in the search's thread."""
         self._waiting.append(block)
+        self.scored += rows_in(block)
+        log.info("shard %d: %d points scored in this pod", self._shard, self.scored)
         if sum(map(len, self._waiting)) >= self._enough or time.monotonic() - self._kept > KEEP_EVERY_S:
             try:
                 asyncio.run_coroutine_threadsafe(self._send(), self._loop).result()
@@ -145,13 +164,11 @@ async def optimise(
     asked = question_of(config, candles, threads)
     shards = config.optimization.shards if config.optimization else 1
     mark = asked.fingerprint
-    aim = asked.aim
-    points = (1 + asked.folds) * (asked.space.size if asked.space.size <= aim.budget else aim.budget + aim.trials)
-    keeper = Keeper(portal, shard, mark, enough=400 * points // shards // KEEP_SHARE)
+    keeper = Keeper(portal, shard, mark, enough=ROW_BYTES * asked.points(shards) // shards // KEEP_SHARE)
     record = Record(asked.space, keeper)
     record.load(await patiently(lambda: portal.blocks(shard, mark)))
     if len(record):
-        log.info("%d points were scored before", len(record))
+        log.info("shard %d: %d points were scored before", shard, len(record))
     if shards == 1:
         return await asyncio.to_thread(asked.answer, record, tell)
     await asyncio.to_thread(asked.work, shard, shards, record, tell)

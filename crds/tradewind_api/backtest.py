@@ -9,6 +9,7 @@ from tradewind_api.resources import (
     AGE,
     Column,
     Condition,
+    DecimalString,
     ExchangeName,
     Kind,
     ParameterAddress,
@@ -69,6 +70,14 @@ class BacktestFees(Resource):
     slippage_bps: float = Field(default=0, ge=0, le=1000, description="Price paid on top of what the candle says.")
 
 
+class BacktestMarket(Resource):
+    """What the market of a symbol takes, as the exchange states it: a bot asks the exchange, a backtest is told."""
+
+    symbol: SymbolName = Field(description="One of the dataset's.")
+    amount_step: DecimalString = Field(default="0", description="Amounts are rounded down to whole steps of it; 0 is any.")
+    min_notional: DecimalString = Field(default="0", description="Smallest order in quote currency; a smaller one is not sent.")
+
+
 class TunedParameter(Resource):
     """One parameter and its range."""
 
@@ -122,7 +131,12 @@ class BacktestSpec(Resource):
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                unchanged(field) for field in ("parameters", "fees", "seed", "capital", "optimization")
+                *(unchanged(field) for field in ("parameters", "fees", "markets", "seed", "capital", "optimization")),
+                rule(
+                    "!has(self.markets) || self.markets.all(m, m.symbol in self.dataset.symbols)",
+                    "markets names a symbol that dataset.symbols does not",
+                    ".markets",
+                ),
             ]
         }
     )
@@ -143,6 +157,12 @@ class BacktestSpec(Resource):
     )
     capital: BotCapital = Field(default=BotCapital(currency="USDT", amount="10000"), description="Funds at the start.")
     fees: BacktestFees = Field(default=BacktestFees(), description="Costs.")
+    markets: list[BacktestMarket] = Field(
+        default=[],
+        max_length=25,
+        description="Steps and least orders; a symbol that is not named takes any amount.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["symbol"]},
+    )
     optimization: BacktestOptimization | None = Field(default=None, description="Search for good parameters.")
     seed: int = Field(default=0, ge=0, le=2147483647, description="Seed of everything random.")
     active_deadline_seconds: int = Field(default=3600, ge=10, le=86400, description="How long it may run.")

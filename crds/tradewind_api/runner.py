@@ -4,6 +4,7 @@ The operator writes BotConfig and BacktestConfig into the pod's ConfigMap; the r
 cluster-internal application. The strategy in them is always a resolved document: template looked up, parameters set.
 """
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, SecretStr
@@ -114,6 +115,14 @@ class Costs(Contract):
     slippage_bps: BasisPoints = 0
 
 
+class MarketData(Contract):
+    """What the market of a symbol takes: amounts in steps of base currency, orders of a least notional in quote; 0 is any."""
+
+    symbol: Symbol
+    amount_step: DecimalAmount = Decimal(0)
+    min_notional: DecimalAmount = Decimal(0)
+
+
 class TunedRange(Contract):
     """A parameter and the values that a search tries."""
 
@@ -145,6 +154,7 @@ class BacktestConfig(Contract):
     dataset: Dataset
     capital: Capital
     costs: Costs = Costs()
+    markets: list[MarketData] = []
     seed: int = 0
     optimization: Optimization | None = None
 

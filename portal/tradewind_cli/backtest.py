@@ -15,6 +15,8 @@ app = typer.Typer(no_args_is_help=True, help="Run strategies over history.")
 
 Html = Annotated[Path | None, typer.Option(help="write the report as one HTML file that needs nothing else")]
 Open = Annotated[bool, typer.Option("--open", help="open the report in the browser")]
+AmountStep = Annotated[float, typer.Option(min=0, max=1e15, help="smallest step of an amount at the market; 0 rounds nothing")]
+MinNotional = Annotated[float, typer.Option(min=0, max=1e15, help="smallest order of the market, in quote")]
 Output = Annotated[Format, typer.Option("--output", "-o", help="table, json or yaml")]
 PERCENT = ("totalReturn", "maxDrawdown", "winRate", "timeInMarket", "buyAndHoldReturn")
 LISTS = {"tradeList", "equityCurve", "buyAndHoldCurve", "drawdownCurve", "monthlyReturns", "strategy"}  # with --full only
@@ -55,8 +57,8 @@ def run(
     maker_bps: Annotated[
         float | None, typer.Option(min=0, max=1000, help="fee of a resting order; --fee-bps if not given")
     ] = None,
-    amount_step: Annotated[float, typer.Option(min=0, help="smallest step of an amount at the market (with --data)")] = 0.0,
-    min_notional: Annotated[float, typer.Option(min=0, help="smallest order of the market, in quote (with --data)")] = 0.0,
+    amount_step: AmountStep = 0.0,
+    min_notional: MinNotional = 0.0,
     capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
     name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
@@ -74,11 +76,12 @@ def run(
     if data is None:
         from tradewind_cli.cluster_backtest import ClusterRun, submit  # noqa: PLC0415 - needs the network half
 
-        if amount_step or min_notional:
-            fail("--amount-step and --min-notional need --data: in the cluster a run has no market data", code=EXIT_USAGE)
         if (html or open_) and not watch:
             fail("--html and --open need the result: give --watch too, or --data to run here", code=EXIT_USAGE)
-        asked = ClusterRun(strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name, maker_bps)
+        market = amount_step, min_notional
+        asked = ClusterRun(
+            strategy, exchange, symbol, timeframe, from_, to, fee_bps, slippage_bps, capital, name, maker_bps, market
+        )
         report = submit(asked, parameters, watch=watch, output=output)
         candles = None
     else:

@@ -5,8 +5,10 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from tradewind_api.decimals import format_decimal
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.resolve import TEMPLATES, read_document
 from tradewind_cli.client import ApiError, Client
@@ -32,6 +34,7 @@ class ClusterRun:
     capital: float
     name: str
     maker_bps: float | None = None
+    market: tuple[float, float] = (0.0, 0.0)  # step of amounts, least order
 
 
 def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     quote = run.symbol.partition("/")[2]
     dataset = {"exchange": run.exchange, "symbols": [run.symbol], "from": run.from_, "to": run.to}
+    step, least = map(_decimal, run.market)
     return {
         "metadata": {"name": run.name or f"run-{stamp}"},
         "spec": {
@@ -59,6 +63,7 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
             "parameters": parameters,
             "dataset": dataset | ({"timeframe": run.timeframe} if run.timeframe else {}),
             "capital": {"currency": quote, "amount": f"{run.capital:.8f}".rstrip("0").rstrip(".")},
+            **({"markets": [{"symbol": run.symbol, "amountStep": step, "minNotional": least}]} if any(run.market) else {}),
             "fees": {
                 "makerBps": run.fee_bps if run.maker_bps is None else run.maker_bps,
                 "takerBps": run.fee_bps,
@@ -66,6 +71,14 @@ def resource(run: ClusterRun, parameters: dict[str, float]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _decimal(value: float) -> str:
+    """Return a number as a resource writes it, which reads as the same number; no market has steps below 1e-18."""
+    text = format_decimal(Decimal(repr(value)))
+    if len(text.partition(".")[2]) > 18:
+        fail(f"{value:g} is too small for a market's step or order", code=EXIT_USAGE)
+    return text
 
 
 def _own(name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ SAME = (
     ("capital", "the capital differs: compare fractions, not money"),
     ("feeBps makerBps", "the fees differ"),
     ("slippageBps", "the slippage differs"),
+    ("markets", "the markets' steps or least orders differ"),
 )
 NEEDED = ("reportDigest", "totalReturn", "trades", "equityFinal")
 

@@ -12,7 +12,7 @@ import typer
 from tradewind_api.backtest import Objective
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.ranges import Range
-from tradewind_cli.backtest import Html, Open, Output, fail_for_document, parse_setting, print_report
+from tradewind_cli.backtest import AmountStep, Html, MinNotional, Open, Output, fail_for_document, parse_setting, print_report
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
 from tradewind_cli.report_page import check_target, deliver
 
@@ -58,10 +58,13 @@ def optimise(
     folds: Annotated[int, typer.Option(min=0, max=20, help="walk-forward steps; 0 for none")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="the same seed finds the same")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="0 means one for each processor")] = 0,
+    exchange: Annotated[str, typer.Option(help="exchange of the candles, for the report")] = "",
     symbol: Annotated[str, typer.Option(help="such as BTC/USDT, for the report")] = "",
     timeframe: Annotated[str, typer.Option(help="instead of the strategy's own")] = "",
     fee_bps: Annotated[float, typer.Option(min=0, max=1000, help="fee of each fill, basis points")] = 10.0,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
+    amount_step: AmountStep = 0.0,
+    min_notional: MinNotional = 0.0,
     capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter that is not tuned; repeatable")] = None,
     resume: Annotated[
@@ -76,13 +79,14 @@ def optimise(
 ) -> None:
     """Search for good parameters, and say how far to trust what was found."""
     from tradewind_cli.local_backtest import LocalRun  # noqa: PLC0415 - numba takes half a second
-    from tradewind_engine.backtest.simulate import Costs  # noqa: PLC0415
+    from tradewind_engine.backtest.simulate import Costs, MarketRules  # noqa: PLC0415
 
     check_target(html, strategy, data, *([resume] if resume else []))
     ranges = dict(parse_range(item) for item in tune or [])
     constraints = tuple(constraint or ["trades>=10"])
     asked = Question(ranges, objective, constraints, budget, trials, seed, folds, anchored, threads, resume)
-    run = LocalRun(strategy, data, "", symbol, timeframe, capital, Costs(fee_bps, slippage_bps))
+    market = MarketRules(amount_step, min_notional)
+    run = LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps), market)
     report, candles = _search(run, dict(parse_setting(item) for item in set_ or []), asked)
     print_report(report, output, full=full)
     if output is Format.TABLE:
@@ -131,7 +135,7 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> tuple[di
         document, history = load(run, parameters)
         space = make_space(document, asked.ranges or default_ranges(document))
         aim = Aim(asked.objective, constraints, asked.budget, asked.trials, asked.seed)
-        settings = SweepSettings(document.timeframe, run.capital, run.costs, asked.threads)
+        settings = SweepSettings(document.timeframe, run.capital, run.costs, asked.threads, markets={run.symbol: run.market})
         kind: Any = "anchored" if asked.anchored else "rolling"
         record = None
         if asked.resume is not None:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tradewind_cli.cluster_backtest import ClusterRun, resource
 from tradewind_cli.compare import load_report
 from tradewind_cli.report_page import check_target
 
@@ -195,12 +196,26 @@ def test_what_is_no_report_is_refused(tmp_path, capsys, content, message):
 
 @pytest.mark.slow
 def test_a_market_takes_whole_steps(recorded):
-    """With a step of 1 BTC and 100,000 of capital each amount is a whole number; in the cluster the option is refused."""
+    """With a step of 1 BTC and 100,000 of capital each amount is a whole number, and the report says by which rules."""
     data = recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet"
     market = ("--amount-step", 1, "--min-notional", 5, "--maker-bps", 2)
     done = tw("backtest", "run", "rsi", "--data", data, "--capital", 1e5, *market, "--full", "-o", "json")
-    amounts = {trade["amount"] for trade in json.loads(done.stdout)["tradeList"]}
+    report = json.loads(done.stdout)
+    amounts = {trade["amount"] for trade in report["tradeList"]}
     assert amounts
     assert all(amount.is_integer() for amount in amounts)
-    refused = tw("backtest", "run", "rsi", *market)
-    assert (2, True) == (refused.returncode, "need --data" in refused.stderr)
+    assert {"": {"amountStep": 1.0, "minNotional": 5.0}} == report["markets"]
+
+
+@pytest.mark.parametrize(
+    ("market", "wanted"),
+    [
+        ((1e-5, 5.0), [{"symbol": "A/B", "amountStep": "0.00001", "minNotional": "5"}]),
+        ((0.0, 0.1), [{"symbol": "A/B", "amountStep": "0", "minNotional": "0.1"}]),
+        ((0.0, 0.0), None),
+    ],
+)
+def test_the_cluster_is_told_the_same_market(market, wanted):
+    """Steps and least order as decimal strings; nothing where nothing was said."""
+    asked = ClusterRun("rsi", "simulated", "A/B", "", "2025-01-01", "2025-02-01", 10, 0, 100.0, "one", market=market)
+    assert wanted == resource(asked, {})["spec"].get("markets")

@@ -183,6 +183,7 @@ def test_the_market_of_a_symbol_rounds_what_is_bought():
     history = candles([300, 300, 4, 300], opens=[300] * 4)
     markets = {"A/B": MarketRules(amount_step=1)}
     rounded = run_backtest(document(10, 5), {"A/B": history}, timeframe="1h", capital=1000, costs=NO_COSTS, markets=markets)
+    assert {"A/B": {"amountStep": 1, "minNotional": 0}} == rounded.summary()["markets"]
     assert 3.0 == rounded.trades[0].amount
     assert 1000 / 300 == run(document(10, 5), history).trades[0].amount
 
@@ -193,6 +194,14 @@ def test_the_same_run_has_the_same_digest():
     first, again, dearer = (run(document(10, 5), history, Costs(fee, 0)).summary() for fee in (10, 10, 11))
     assert first == again
     assert first["reportDigest"] != dearer["reportDigest"]
+
+
+def test_the_digest_covers_what_the_market_takes():
+    """Even where it changes no amount: a least order of 1 is another question than none."""
+    history, market = {"A/B": candles([11, 20, 4, 20])}, {"A/B": MarketRules(min_notional=1)}
+    plain, told = (run_backtest(document(10, 5), history, timeframe="1h", markets=m).summary() for m in ({}, market))
+    assert plain["equityFinal"] == told["equityFinal"]
+    assert plain["reportDigest"] != told["reportDigest"]
 
 
 def test_too_few_candles_are_an_error():

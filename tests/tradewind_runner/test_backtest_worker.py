@@ -48,12 +48,18 @@ def run_worker(portal, folder, **changes):
     return done.returncode, json.loads((folder / "words").read_text())
 
 
-def test_the_worker_equals_the_command_line_to_the_last_digit(portal, recorded, tmp_path):
-    """Four years of BTC by the hour: one report, whichever way it is made."""
+MARKET = [{"symbol": "BTC/USDT", "amountStep": "0.001", "minNotional": "5"}]
+
+
+@pytest.mark.parametrize(
+    ("markets", "options"), [([], []), (MARKET, ["--amount-step", "0.001", "--min-notional", "5"])], ids=["any", "rounded"]
+)
+def test_the_worker_equals_the_command_line_to_the_last_digit(portal, recorded, tmp_path, markets, options):
+    """Four years of BTC by the hour: one report, whichever way it is made, with the market's steps and without."""
     file = recorded / "ohlcv/binance_usdm_BTCUSDT_1h_2020-2024.parquet"
     columns = b"".join(read_candle_file(file).column_bytes())
     portal.candles = lambda _: web.Response(body=columns, content_type=CANDLES_MEDIA_TYPE)
-    code, words = run_worker(portal, tmp_path)
+    code, words = run_worker(portal, tmp_path, markets=markets)
     assert (0, "Succeeded") == (code, words["code"])
     command = [
         sys.executable,
@@ -68,7 +74,8 @@ def test_the_worker_equals_the_command_line_to_the_last_digit(portal, recorded, 
         "json",
         "--full",
     ]
-    done = subprocess.run([*command, "--exchange", "simulated", "--symbol", "BTC/USDT"], check=True, capture_output=True)
+    command += ["--exchange", "simulated", "--symbol", "BTC/USDT", *options]
+    done = subprocess.run(command, check=True, capture_output=True)
     assert json.loads(done.stdout) == portal.reports[0]["report"]
     assert "223" == words["summary"]["trades"]
 
@@ -82,12 +89,13 @@ def test_an_optimisation_reports_its_best_point_and_the_trust_in_it(portal, reco
         {"address": "oversold.value", "min": 20, "max": 40, "step": 5},
     ]
     optimization = {"parameters": ranges, "objective": "totalReturn", "folds": 2}
-    code, words = run_worker(portal, tmp_path, optimization=optimization)
+    code, words = run_worker(portal, tmp_path, optimization=optimization, markets=MARKET)
     assert (0, "Succeeded") == (code, words["code"])
     report = portal.reports[0]["report"]
     found = report["optimisation"]
     assert (40, "exhaustive", 2) == (found["points"], found["method"], len(found["walkForward"]["folds"]))
     assert found["top"][0]["totalReturn"] == report["totalReturn"] == max(row["totalReturn"] for row in found["top"])
+    assert {"BTC/USDT": {"amountStep": 0.001, "minNotional": 5.0}} == report["markets"]
     assert report["trust"] == words["summary"]["trust"] in {"high", "doubtful", "low"}
     assert {one["code"] for one in report["trustReasons"]} == {one["code"] for one in words["trustReasons"]}
     assert {"sortino", "profitFactor", "timeInMarket"} <= set(words["summary"])

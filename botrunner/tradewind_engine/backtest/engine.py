@@ -22,13 +22,23 @@ from tradewind_engine.analytics.win_rate import win_rate
 from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.report import Report, SymbolTrades
-from tradewind_engine.backtest.simulate import ANY_ORDER, NO_TRADES, NOTHING, Costs, MarketRules, SymbolRun, rules_of, simulate
+from tradewind_engine.backtest.simulate import (
+    ANY_ORDER,
+    NO_MARKETS,
+    NO_TRADES,
+    NOTHING,
+    Costs,
+    MarketRules,
+    SymbolRun,
+    at_market,
+    rules_of,
+    simulate,
+)
 from tradewind_engine.candles import CandleError, Candles, Floats, gaps
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
 DEFAULT_COSTS = Costs()
-NO_MARKETS: Mapping[str, MarketRules] = {}
 
 
 def run_backtest(
@@ -63,7 +73,7 @@ def run_backtest(
     check_history(document, candles, timeframe)
     rules = rules_of(document, capital / len(candles), costs)
     runs = {
-        symbol: run_symbol(document, history, _at(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms)
+        symbol: run_symbol(document, history, at_market(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms)
         for symbol, history in candles.items()
     }
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
@@ -106,6 +116,7 @@ def run_backtest(
         ts=ts,
         equity=equity,
         warnings=_warnings(profits.size, int(missing), costs),
+        markets={symbol: market for symbol in candles if (market := markets.get(symbol, ANY_ORDER)) != ANY_ORDER},
     )
 
 
@@ -123,10 +134,6 @@ def check_history(document: StrategyDocument, candles: Mapping[str, Candles], ti
     for symbol, history in candles.items():
         if len(history) < lookback:
             raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
-
-
-def _at(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
-    return rules._replace(amount_step=float(market.amount_step), min_notional=float(market.min_notional))
 
 
 def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules, *, decide_from_ms: int = 0) -> SymbolRun:

@@ -21,6 +21,7 @@ from tradewind_engine.analytics.drawdown import max_drawdown, underwater
 from tradewind_engine.analytics.monthly_returns import monthly_returns
 from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.curves import curve_json, merge_curves
+from tradewind_engine.backtest.simulate import MarketRules
 from tradewind_engine.candles import Candles, Floats, Integers
 
 CURVE_POINTS = 1000
@@ -73,7 +74,10 @@ class SymbolTrades:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of one run. `figures` hold fractions, never percent; money is quote currency; `ts` and `equity` are (n,)."""
+    """The result of one run. `figures` hold fractions, never percent; money is quote currency; `ts` and `equity` are (n,).
+
+    `markets` are those of symbols whose amounts were rounded; the digest is over them too.
+    """
 
     document: StrategyDocument
     candles: dict[str, Candles]
@@ -84,6 +88,7 @@ class Report:
     ts: Integers
     equity: Floats
     warnings: list[str] = field(default_factory=list)
+    markets: dict[str, MarketRules] = field(default_factory=dict)
 
     @cached_property
     def strategy_digest(self) -> str:
@@ -107,7 +112,12 @@ class Report:
     @cached_property
     def summary_json(self) -> dict[str, Any]:
         """The figures under their stable keys, with the digests."""
-        body = {"timeframe": self.timeframe, **self.figures, "warnings": self.warnings}
+        body: dict[str, Any] = {"timeframe": self.timeframe, **self.figures, "warnings": self.warnings}
+        if self.markets:
+            body["markets"] = {
+                symbol: {"amountStep": market.amount_step, "minNotional": market.min_notional}
+                for symbol, market in self.markets.items()
+            }
         names = {"strategyDigest": self.strategy_digest, "dataDigest": self.data_digest}
         digest = report_digest({**names, **body, "tradeList": [trade.to_json() for trade in self.trades]})
         return {**names, "reportDigest": digest, **body}

@@ -49,6 +49,7 @@ class MarketRules:
 
 
 ANY_ORDER = MarketRules()
+NO_MARKETS: Mapping[str, MarketRules] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ def rules_of(document: StrategyDocument, capital: float, costs: Costs) -> kernel
         for key, value in section.model_dump(by_alias=True, exclude_none=True).items()
     }
     return with_values(rules, values)
+
+
+def at_market(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
+    """Return `rules` with what a market takes."""
+    return rules._replace(amount_step=float(market.amount_step), min_notional=float(market.min_notional))
 
 
 def with_values(rules: kernel.Rules, values: Mapping[str, Any]) -> kernel.Rules:

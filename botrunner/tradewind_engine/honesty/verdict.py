@@ -152,7 +152,14 @@ def _about_costs(report: Report) -> list[Reason]:
         return []
     costs = Costs(USUAL_FEE_BPS, float(report.figures["slippageBps"] or 0.0))
     capital = float(report.figures["capital"] or 0.0)
-    again = run_backtest(report.document, report.candles, timeframe=report.timeframe, capital=capital, costs=costs)
+    again = run_backtest(
+        report.document,
+        report.candles,
+        timeframe=report.timeframe,
+        capital=capital,
+        costs=costs,
+        markets=report.markets,
+    )
     paid = float(again.figures["totalReturn"] or 0.0)
     profit = float(report.figures["totalReturn"] or 0.0)
     if paid > profit / 2:

@@ -28,6 +28,11 @@ Sink = Callable[[bytes], None]
 Place = tuple[int, ...]
 
 
+def rows_in(block: bytes) -> int:
+    """Return how many points a whole block holds."""
+    return int(BLOCK.unpack_from(block)[2])
+
+
 class Record:
     """Rows by part and place: part 0 is the search over all history, part k the training of walk-forward step k."""
 
@@ -93,6 +98,7 @@ def fingerprint(
         [data_digest(exchange, name, settings.timeframe, history.column_bytes()) for name, history in candles.items()],
         [settings.timeframe, float(settings.capital), *astuple(settings.costs)],
         [folds, kind] if folds else [],
+        {name: list(astuple(settings.markets[name])) for name in candles if name in settings.markets},
         np.__version__,
     ]
     return hashlib.sha256(canonical_json(meaning)).hexdigest()

@@ -100,7 +100,7 @@ def run_study(
         document: A valid document; its parameters outside the space stay.
         space: What is tuned.
         candles: By symbol, of `settings.timeframe`.
-        settings: Costs, capital, threads.
+        settings: Costs, capital, markets, threads.
         aim: Objective, constraints, how many points, seed.
         exchange: Name for the data digest.
         folds: Walk-forward steps, 0 for none.
@@ -140,6 +140,7 @@ def run_study(
         exchange=exchange,
         capital=settings.capital,
         costs=settings.costs,
+        markets=settings.markets,
     )
     scores = found.scores
     selection = Selection(

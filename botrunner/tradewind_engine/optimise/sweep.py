@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,19 @@ from tradewind_api.operations import PRICES
 from tradewind_engine.backtest import compiled, kernel
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history
-from tradewind_engine.backtest.simulate import NO_TRADES, NOTHING, RULE_OF, Costs, rules_of, simulate, with_values
+from tradewind_engine.backtest.simulate import (
+    ANY_ORDER,
+    NO_MARKETS,
+    NO_TRADES,
+    NOTHING,
+    RULE_OF,
+    Costs,
+    MarketRules,
+    at_market,
+    rules_of,
+    simulate,
+    with_values,
+)
 from tradewind_engine.candles import Candles, Floats
 from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point, Space
@@ -45,6 +57,7 @@ class SweepSettings:
     costs: Costs = DEFAULT_COSTS
     threads: int = 0
     tile_bytes: int = TILE_BYTES
+    markets: Mapping[str, MarketRules] = field(default_factory=lambda: NO_MARKETS)
 
     @property
     def workers(self) -> int:
@@ -69,6 +82,7 @@ class Sweep:
         self._grids = [Grid(document, history) for history in self._histories]
         self._count = sum(map(len, self._histories))
         self._rules = rules_of(document, settings.capital / len(candles), settings.costs)
+        self._markets = [settings.markets.get(symbol, ANY_ORDER) for symbol in candles]
         self._tunes_rules = not RULE_OF.keys().isdisjoint(space.addresses)
         self._nodes = {node.id: node for node in evaluation_order(document)}
         self._depends = _dependencies(self._nodes, space.addresses)
@@ -160,7 +174,8 @@ class Sweep:
             exit_ = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
             measure = layers.own(document.entry.size.measure) if document.entry.size.measure else NOTHING
             entry = layers.own(document.entry.when)
-            totals = simulate(history, entry, exit_, measure, rules, equity=equity, trades=trades)
+            here = at_market(rules, self._markets[number])
+            totals = simulate(history, entry, exit_, measure, here, equity=equity, trades=trades)
             curves.append((history.ts, equity))
             closed, won, in_market = closed + totals.closed, won + totals.won, in_market + totals.in_market
             turnover += totals.turnover

@@ -147,6 +147,7 @@ def _test(
         timeframe=settings.timeframe,
         capital=settings.capital,
         costs=settings.costs,
+        markets=settings.markets,
         decide_from_ms=tested[0],
     )
     return float(report.figures["totalReturn"] or 0.0), int(report.figures["trades"] or 0)

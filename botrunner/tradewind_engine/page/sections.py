@@ -152,7 +152,7 @@ def costs(report: Mapping[str, Any]) -> str:
         f"<span>{'-' if css and split.get(key) else ''}{shown(split.get(key))}</span>"
         for label, key, css in named
     )
-    rates = f'<p class="soft">Quote currency; {_rates(report)} basis points of each fill.</p>'
+    rates = f'<p class="soft">Quote currency; {_rates(report)} basis points of each fill.{_steps(report)}</p>'
     return section("costs", "Costs", f'<div class="bars">{bars}</div>{rates}')
 
 
@@ -254,6 +254,15 @@ def _rates(report: Mapping[str, Any]) -> str:
     fee, maker = report.get("feeBps"), report.get("makerBps")
     rests = f" ({shown(maker)} for orders that rest)" if maker is not None and maker != fee else ""
     return f"fee {shown(fee)}{rests} and slippage {shown(report.get('slippageBps'))}"
+
+
+def _steps(report: Mapping[str, Any]) -> str:
+    markets: Mapping[str, Mapping[str, float]] = report.get("markets") or {}
+    told = [
+        f"{symbol} in steps of {market['amountStep']:.12g}, orders of {market['minNotional']:.12g} or more".strip()
+        for symbol, market in markets.items()
+    ]
+    return escape(f" Amounts: {'; '.join(told)}.") if told else ""
 
 
 def _signed(value: Any) -> str:

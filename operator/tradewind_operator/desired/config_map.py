@@ -9,6 +9,7 @@ from tradewind_api.runner import (
     Costs,
     Dataset,
     ExchangeConfig,
+    MarketData,
     Optimization,
     RiskLimits,
     Subject,
@@ -69,6 +70,7 @@ def backtest_config(backtest: Object, tenant: Object, document: StrategyDocument
         ),
         capital=Capital.model_validate(spec.get("capital") or {"currency": "USDT", "amount": "10000"}),
         costs=Costs.model_validate(fees),
+        markets=[MarketData.model_validate(market) for market in spec.get("markets") or []],
         seed=spec.get("seed", 0),
         optimization=_optimization(spec.get("optimization")),
     )

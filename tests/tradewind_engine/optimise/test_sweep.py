@@ -10,6 +10,7 @@ from tradewind_api.document.ranges import default_ranges
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.backtest.simulate import MarketRules
 from tradewind_engine.candles import CandleError
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
@@ -70,6 +71,20 @@ def test_several_symbols_are_one_account():
     reports = [run_backtest(with_parameters(document, space.parameters(p)), candles, timeframe="1h") for p in points]
     assert scores.total_return.tolist() == [report.figures["totalReturn"] for report in reports]
     assert scores.trades.tolist() == [report.figures["trades"] for report in reports]
+
+
+def test_amounts_are_rounded_as_in_the_back_test():
+    """Each symbol by its own market; one has none."""
+    document, candles = template("sma-crossover"), {"A": market(1, 800), "B": market(2, 600)}
+    markets = {"A": MarketRules(amount_step=1.0, min_notional=20.0)}
+    space = make_space(document, {"fast.period": (2, 8, 2), "slow.period": (20, 20, 1), "protect.stopLossPercent": (2, 3, 1)})
+    points = every_point(space)
+    found = [Sweep(document, space, candles, SweepSettings("1h", threads=1, markets=m)).score(points) for m in (markets, {})]
+    reports = [
+        run_backtest(with_parameters(document, space.parameters(p)), candles, timeframe="1h", markets=markets) for p in points
+    ]
+    assert found[0].total_return.tolist() == [report.figures["totalReturn"] for report in reports]
+    assert not set(found[0].total_return) & set(found[1].total_return)
 
 
 def test_tiles_threads_and_order_change_nothing():

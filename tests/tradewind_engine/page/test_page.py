@@ -13,6 +13,7 @@ from markets import market
 from tradewind_api.document.resolve import template
 from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import run_backtest
+from tradewind_engine.backtest.simulate import MarketRules
 from tradewind_engine.candles import Candles
 from tradewind_engine.honesty.verdict import judge
 from tradewind_engine.page.candle_levels import candle_levels
@@ -30,7 +31,11 @@ def body(report):
 @pytest.fixture(scope="module")
 def report():
     return run_backtest(
-        template("sma-crossover"), {EVIL: market(3, count=1500), "B/C": market(4, count=1500)}, timeframe="1h", exchange=EVIL
+        template("sma-crossover"),
+        {EVIL: market(3, count=1500), "B/C": market(4, count=1500)},
+        timeframe="1h",
+        exchange=EVIL,
+        markets={EVIL: MarketRules(0.5, 5.0)},
     )
 
 
@@ -67,6 +72,7 @@ def test_only_the_own_script_may_run_and_nothing_be_loaded(page):
 def test_the_page_has_what_the_report_has(report, page):
     """Digests, version, parameters, trades of both symbols, and a heading for each part."""
     for text in (
+        "in steps of 0.5, orders of 5 or more",
         report.strategy_digest,
         report.data_digest,
         report.summary()["reportDigest"],
