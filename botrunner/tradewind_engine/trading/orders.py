@@ -170,7 +170,8 @@ def _reported(order: Order, data: Report) -> Step:
         return Step(order, (), (f"Impossible: {cid} reported as {data.exchange_order_id!r} filled {data.filled}",))
     events: list[EventData] = []
     anomalies: list[str] = []
-    if order.closed and order.status in REVIVABLE and (data.status != "Rejected" or data.filled):
+    revivable = order.status in REVIVABLE and not order.filled  # with fills it was there: only fills can still come
+    if order.closed and revivable and (data.status != "Rejected" or data.filled):
         anomalies.append(f"Late: the exchange has {cid} although it was {order.status}")
         order = replace(order, status="Unknown", ended=None)
         events.append(order.intent)  # it stands in the ledger as open again

@@ -162,6 +162,12 @@ def test_whatever_the_exchange_says(inputs):
     assert state == fold(group[len(split) :], fold(split, LedgerState(cash=Decimal(1_000_000_000))))
 
 
+def test_an_order_that_was_rejected_with_a_fill_is_not_open_again():
+    """The ledger keeps trades by id for open orders only: opened again, its fill would be booked again by the next pod."""
+    step = apply(apply(FRESH, report("Rejected", 4, FOUR)).order, report("Open", 0))
+    assert ("Rejected", (), ()) == (step.order.status, step.events, step.anomalies)
+
+
 def test_an_order_with_fills_that_the_exchange_no_longer_shows_is_not_one_that_never_was():
     """It keeps its fills, and is not watched for as if it might yet appear."""
     order = resume(INTENT, sent_ms=0, trade_ids=["t1"], filled=Decimal(4))
