@@ -29,7 +29,7 @@ from tradewind_runner.exchange import Exchange, SymbolUnknownError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.lean_ccxt import UnknownExchangeError
 from tradewind_runner.left_over import resend
-from tradewind_runner.outbox import Outbox, outbox_path
+from tradewind_runner.outbox import Outbox, OutboxFullError, outbox_path
 from tradewind_runner.portal import (
     EpochUnknownError,
     FencedError,
@@ -43,7 +43,7 @@ from tradewind_runner.settings import VERSION, RunnerSettings
 
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
-STALE_S, FLUSH_S = 120.0, 8.0
+STALE_S, FLUSH_S, WATCH_S = 120.0, 8.0, 0.5
 RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode", "paper_fill", "credentials")
 
 
@@ -112,6 +112,15 @@ class BotProcess:
         return None
 
     async def _trade(self, bot: BotLoop, reporter: Reporter) -> TerminationMessage:
+        """Trade until told to stop, or until the epoch is over: that is the reason, not who stumbles over it first."""
+        try:
+            return await self._trade_on(bot, reporter)
+        except OutboxFullError:
+            if reporter.over is None:
+                raise
+            raise reporter.over from None
+
+    async def _trade_on(self, bot: BotLoop, reporter: Reporter) -> TerminationMessage:
         tasks = [
             asyncio.create_task(bot.run()),
             asyncio.create_task(reporter.run(bot.trading)),
@@ -152,7 +161,7 @@ class BotProcess:
         """Follow the configuration: most of it acts at once, another strategy when the bot is flat, or at once if so asked."""
         pending: BotConfig | None = None
         while True:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(WATCH_S)
             if reporter.close_now:
                 bot.close_positions("CloseNow")
                 if bot.flat():

@@ -19,7 +19,7 @@ class ConfigFile(Generic[Config]):
 
     def __init__(self, path: Path, model: type[Config]) -> None:
         self._path, self._model = path, model
-        self._seen: tuple[str, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
 
     def read(self) -> Config:
         """Return what the file says. Raises ConfigurationError."""
@@ -32,12 +32,12 @@ class ConfigFile(Generic[Config]):
             raise ConfigurationError(f"{self._path}: {exc.errors(include_url=False, include_input=False)[:3]}") from exc
 
     def changed(self) -> bool:
-        """Return whether the file is another than the one read last; Kubernetes swaps a link, so the target is looked at."""
+        """Return whether the file is another than the one read last: Kubernetes swaps a link, and behind it lies a new file."""
         return self._stamp() != self._seen
 
-    def _stamp(self) -> tuple[str, int] | None:
+    def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            target = self._path.resolve()
-            return str(target), target.stat().st_mtime_ns
+            found = self._path.stat()
         except OSError:
             return None
+        return found.st_ino, found.st_mtime_ns, found.st_size

@@ -28,7 +28,7 @@ class Reporter:
         self.kill: list[str] = list(start.kill)
         self.close_now = False
         self.close_number = self.closed_number = 0
-        self.over = ""
+        self.over: PortalRefusedError | None = None  # why nothing of this epoch is taken any more
         self.acknowledged = 0
         self._portal, self._outbox, self._epoch = portal, outbox, start.epoch
         self._more = asyncio.Event()
@@ -36,14 +36,14 @@ class Reporter:
 
     def put(self, group: list[LedgerEvent]) -> None:
         """Keep a group durably and have it sent. Raises OutboxFullError; also when this epoch is over."""
-        if self.over:
-            raise OutboxFullError(self.over)
+        if self.over is not None:
+            raise OutboxFullError(str(self.over))
         self._outbox.append(group)
         self._more.set()
 
     def hold(self, group: list[LedgerEvent]) -> bool:
         """Keep a group in memory and have it sent; return whether it could be."""
-        if self.over or not self._outbox.hold(group):
+        if self.over is not None or not self._outbox.hold(group):
             return False
         self._more.set()
         return True
@@ -80,7 +80,7 @@ class Reporter:
                 batch = EventBatch(epoch=self._epoch, events=self._outbox.batch(EVENTS_PER_BATCH))
                 answer = await self._portal.events(batch)
             except (FencedError, EpochUnknownError, SequenceGapError) as exc:
-                self.over = str(exc)  # from this moment on nothing is written down, and so nothing is sent
+                self.over = exc  # from this moment on nothing is written down, and so nothing is sent
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("events wait: %s", exc)
@@ -110,7 +110,7 @@ class Reporter:
                 self.kill, self.close_now = list(answer.kill), answer.close_now
                 self.close_number, self._lease_until = answer.close_number, asked + answer.lease_seconds
             except (FencedError, EpochUnknownError) as exc:
-                self.over = str(exc)
+                self.over = exc
                 raise
             except (PortalUnavailableError, PortalRefusedError) as exc:
                 log.warning("lease not renewed: %s", exc)
