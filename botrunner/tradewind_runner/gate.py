@@ -71,9 +71,7 @@ class Gate:
         pause = PAUSE_S
         while True:
             try:
-                for symbol in sorted(wanted):
-                    await self._adopt(symbol, max(0, since))
-                found = await self._compare(rules, prices, tolerance_percent)
+                found = await self._compare(wanted, max(0, since), rules, prices, tolerance_percent)
             except (CredentialsRefusedError, ForbiddenError) as exc:
                 self.problem = ""
                 return Passage(blocked=f"{type(exc).__name__.removesuffix('Error')}: {exc}")
@@ -91,23 +89,31 @@ class Gate:
             self._desk.seen(seen)
 
     async def _compare(
-        self, rules: Mapping[str, MarketRules], prices: Mapping[str, Decimal], tolerance_percent: Decimal
+        self,
+        wanted: Iterable[str],
+        since: int,
+        rules: Mapping[str, MarketRules],
+        prices: Mapping[str, Decimal],
+        tolerance_percent: Decimal,
     ) -> Balances | None:
         """Return the comparison with everything settled; None when the desk has halted.
 
-        A difference counts when it is there twice: an order may be filled between the two questions.
+        A difference counts when it is there twice and orders were listed between: one may be filled between two questions, and
+        a pod that was taken for dead may have sold.
         """
-        found: Balances | None = None
-        for _ in range(2):
+        before: Balances | None = None
+        while True:
             self.problem = "orders are being looked up"
+            for symbol in sorted(wanted):
+                await self._adopt(symbol, since)
             await self._desk.settle()
             if self._desk.halted is not None:
                 return None
             totals = (await self._broker.balances()).total
             found = compare_balances(self._state(), totals, rules, prices, tolerance_percent=tolerance_percent)
-            if not found.adjustments:
-                break
-        return found
+            if not found.adjustments or (before is not None and found.adjustments == before.adjustments):
+                return found
+            before = found
 
     def _passed(self, found: Balances) -> Passage:
         events: list[EventData] = list(found.adjustments)

@@ -15,7 +15,8 @@ import logging
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from tradewind_api.ledger import EPOCH_CHARACTERS, EventData, Intended, LedgerState, Side
+from tradewind_api.heard import EPOCH_CHARACTERS, hear, heard
+from tradewind_api.ledger import EventData, Intended, LedgerState, Side
 from tradewind_engine.trading.identity import epoch_of
 from tradewind_engine.trading.orders import Input, Lost, NotFound, Order, Patience, Refused, apply
 from tradewind_engine.trading.orders import resume as resume_order
@@ -68,6 +69,7 @@ class OrderDesk:
         self._patience, self._pace, self._on_anomaly = patience, pace, on_anomaly
         self._entries: dict[str, Entry] = {}
         self._last: dict[str, str] = {}
+        self._unheard: dict[str, tuple[str, ...]] = {}
         self._strays: dict[str, SeenOrder] = {}
         self._unbooked: str | None = None
         self._quiet_until = 0.0
@@ -79,7 +81,7 @@ class OrderDesk:
     def resume(self, state: LedgerState) -> None:
         """Take over what earlier pods left: open intents may be anywhere, given up ones may yet appear."""
         now = int(self._now())
-        self._last = dict(state.last_intents)
+        self._last, self._unheard = dict(state.last_intents), dict(state.unheard)
         for cid, intent in state.open_intents.items():
             trades = state.open_trades.get(cid, {})
             order = resume_order(intent, sent_ms=now, trade_ids=trades, filled=sum(trades.values(), Decimal(0)))
@@ -211,15 +213,19 @@ class OrderDesk:
                 await (self._cancel(entry) if entry.cancel and not entry.order.closed else self._look_up(entry))
             self._forget()
 
+    async def look_over(self, symbol: str) -> None:
+        """List the orders of a symbol, as far back as one is watched for, and learn from them. Raises BrokerError."""
+        since = max(self._watched_since, int(self._now()) - self._pace.watch_ms)
+        for seen in await self._broker.orders(symbol, since_ms=max(0, since)):
+            self.seen(seen)
+
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         if not self._watched or max(self._sweep_due, self._quiet_until) > loop.time():
             return
-        since = max(self._watched_since, int(self._now()) - self._pace.watch_ms)
         try:
             for symbol in self._watched:
-                for seen in await self._broker.orders(symbol, since_ms=max(0, since)):
-                    self.seen(seen)
+                await self.look_over(symbol)
         except BrokerError as exc:
             self._not_answered(None, exc)
         self._sweep_due = loop.time() + self._pace.given_up_s
@@ -233,7 +239,7 @@ class OrderDesk:
     def _add(self, order: Order) -> Entry:
         entry = Entry(order, asyncio.get_running_loop().time(), self._pace.first_s, given_up=order.status == "NotPlaced")
         self._entries[entry.cid] = entry
-        self._last[entry.cid[:EPOCH_CHARACTERS]] = max(self._last.get(entry.cid[:EPOCH_CHARACTERS], ""), entry.cid)
+        hear(self._last, self._unheard, entry.cid)
         return entry
 
     async def _send(self, entry: Entry) -> None:
@@ -355,7 +361,7 @@ class OrderDesk:
 
     def _known(self, cid: str) -> bool:
         """Whether the order is not ours, or stands in the ledger as ended."""
-        return epoch_of(cid, self._bot_uid) is None or cid <= self._last.get(cid[:EPOCH_CHARACTERS], "")
+        return epoch_of(cid, self._bot_uid) is None or heard(self._last, self._unheard, cid)
 
     def _adopt(self, seen: SeenOrder) -> None:
         epoch = epoch_of(seen.client_order_id, self._bot_uid) or 0

@@ -243,18 +243,25 @@ class OrderKeeping(BotLoop):
         return False
 
     async def _look_at_balances(self, symbol: str) -> None:
-        """An exit was refused: what the account no longer has is taken out of the ledger."""
+        """An exit was refused: what the account no longer has is taken out of the ledger, unless an order of ours took it."""
+        before = Decimal(0)
         try:
-            self._balances = await self._broker.balances()
+            while (missing := await self._missing(symbol)) > 0 and missing != before:
+                before = missing
+                await self.desk.look_over(symbol)  # a pod that was taken for dead may have sold
         except BrokerError as exc:
             log.warning("balances: %s", exc)
             return
-        held = self.state.positions.get(symbol, Position())
-        missing = held.amount - self._balances.total.get(symbol.split("/", maxsplit=1)[0], Decimal(0))
         if missing > 0:
             self._book(
                 [Adjusted(symbol=symbol, amount=-missing, reason=f"Reconciled: the account lacks {missing} of {symbol}")]
             )
+
+    async def _missing(self, symbol: str) -> Decimal:
+        """Return how much more of a symbol the ledger has than the account. Raises BrokerError."""
+        self._balances = await self._broker.balances()
+        held = self.state.positions.get(symbol, Position())
+        return held.amount - self._balances.total.get(symbol.split("/", maxsplit=1)[0], Decimal(0))
 
     def _hear(self, symbol: str, price: Price) -> None:
         """Guard what the exchange does not: targets, stops that it has not taken, and stops that fell through."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tradewind_api.heard import hear
 from tradewind_api.ledger import (
     DAY_MS,
     DOUBTFUL_KEPT,
-    EPOCH_CHARACTERS,
-    EPOCHS_KEPT,
     Acknowledged,
     Adjusted,
     Closed,
@@ -50,6 +49,7 @@ class _Book:
     open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     doubtful: dict[str, Intended] = field(default_factory=dict)
     last_intents: dict[str, str] = field(default_factory=dict)
+    unheard: dict[str, tuple[str, ...]] = field(default_factory=dict)
     last_event_ms: int = 0
     generation: int = 0
     halted: str | None = None
@@ -68,9 +68,7 @@ class _Book:
         if data.side == "buy":
             self.last_buy_ms[data.symbol] = max(self.last_buy_ms.get(data.symbol, 0), data.candle_open_ms)
         self.doubtful.pop(cid, None)
-        epoch = cid[:EPOCH_CHARACTERS]
-        self.last_intents[epoch] = max(self.last_intents.get(epoch, ""), cid)
-        _keep_newest(self.last_intents, EPOCHS_KEPT)
+        hear(self.last_intents, self.unheard, cid)
 
     def close(self, data: Closed) -> None:
         intent = self.open_intents.pop(data.client_order_id, None)

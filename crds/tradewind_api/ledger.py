@@ -20,7 +20,7 @@ Symbol = Annotated[str, Field(min_length=3, max_length=31, pattern=r"^[0-9A-Z]+/
 Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
 NodeValue = bool | float | None
 DAY_MS = 86_400_000
-EPOCH_CHARACTERS, EPOCHS_KEPT, DOUBTFUL_KEPT = 11, 32, 16
+DOUBTFUL_KEPT = 16
 
 
 class Started(Contract):
@@ -201,7 +201,8 @@ class LedgerState(Contract):
     """What follows from a bot's events: the start of its next pod. `day` counts UTC days, with the equity they began with.
 
     `open_trades` are the trades booked for open intents, `doubtful` the newest intents that the exchange did not know and that
-    may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters;
+    may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters, and
+    `unheard` the ids before it that the ledger has not heard of: most were never used, one may be at the exchange;
     `last_buy_ms` is the candle of the newest purchase: its decision may be lost with a pod, the purchase is not made again;
     `rested` counts the candles since a symbol was last sold. `fees_elsewhere` are fees that were neither taken in base nor in
     quote, by currency: the account paid them, so they are in no figure of the bot.
@@ -225,6 +226,7 @@ class LedgerState(Contract):
     open_trades: dict[str, dict[str, DecimalAmount]] = {}
     doubtful: dict[str, Intended] = {}
     last_intents: dict[str, str] = {}
+    unheard: dict[str, tuple[str, ...]] = {}
     last_event_ms: Milliseconds = 0
     generation: int = 0
     halted: str | None = None

@@ -90,6 +90,27 @@ def test_the_exchange_is_right_about_amounts_and_a_large_loss_halts(held, blocke
     run_virtually(main())
 
 
+def test_a_sale_of_a_pod_that_was_taken_for_dead_is_no_difference():
+    """It sells when orders have been listed and balances have not: they are listed again before anything is adjusted."""
+
+    async def main():
+        world = World()
+        world.exchange.take(order())
+        balances = world.broker.balances
+
+        async def sold():
+            world.broker.balances = balances
+            world.exchange.take(order(2).model_copy(update={"side": "sell"}))
+            return await balances()
+
+        world.broker.balances = sold
+        assert None is (await world.enter()).blocked
+        assert ({}, None) == (world.state.positions, world.state.halted)
+        assert "Adjusted" not in [type(item).__name__ for item in world.events]
+
+    run_virtually(main())
+
+
 def test_an_exchange_that_is_away_is_waited_for_and_the_problem_is_told():
     async def main():
         world = World()

@@ -283,6 +283,22 @@ def test_an_order_of_ours_that_the_ledger_lost_is_adopted_and_anothers_is_not():
     run_virtually(main())
 
 
+def test_an_order_that_is_shown_after_a_later_one_of_its_pod_is_adopted_too():
+    """Two pods at once, a message of the stream is lost: the newest id says nothing of those before, to the next pod too."""
+
+    async def main():
+        desk = Desk(epoch=2)
+        first, second = (desk.exchange.take(intent(number, epoch=1)) for number in (1, 2))
+        desk.seen(second.seen())
+        after = Desk(desk.exchange, desk.state, epoch=3)
+        for late in (desk, after):
+            late.seen(first.seen())
+            late.seen(first.seen())
+            assert Decimal(20) == late.state.positions[BTC].amount
+
+    run_virtually(main())
+
+
 def test_an_order_of_a_younger_pod_fences_this_one():
     async def main():
         desk = Desk(epoch=1)

@@ -2,8 +2,9 @@
 
 import hashlib
 
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-CHARACTERS = 18
+from tradewind_api.heard import ALPHABET, EPOCH_CHARACTERS, NUMBER_CHARACTERS, base36
+
+CHARACTERS = EPOCH_CHARACTERS + NUMBER_CHARACTERS
 
 
 def client_order_id(bot_uid: str, epoch: int, intent: int) -> str:
@@ -15,12 +16,12 @@ def client_order_id(bot_uid: str, epoch: int, intent: int) -> str:
     >>> client_order_id("uid", 1, 36)[7:]
     '00010000010'
     """
-    return bot_prefix(bot_uid) + _base36(epoch, 4) + _base36(intent, 7)
+    return bot_prefix(bot_uid) + base36(epoch, 4) + base36(intent, 7)
 
 
 def bot_prefix(bot_uid: str) -> str:
     """Return the 7 characters that all orders of a bot start with."""
-    return _base36(int.from_bytes(hashlib.sha256(bot_uid.encode()).digest(), "big") % 36**7, 7)
+    return base36(int.from_bytes(hashlib.sha256(bot_uid.encode()).digest(), "big") % 36**7, 7)
 
 
 def epoch_of(cid: str, bot_uid: str) -> int | None:
@@ -32,13 +33,3 @@ def epoch_of(cid: str, bot_uid: str) -> int | None:
     if len(cid) != CHARACTERS or not cid.startswith(bot_prefix(bot_uid)) or set(cid) - set(ALPHABET):
         return None
     return int(cid[7:11], 36)
-
-
-def _base36(number: int, width: int) -> str:
-    if not 0 <= number < 36**width:
-        raise ValueError(f"{number} does not fit into {width} characters of base 36")
-    digits = ""
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits = ALPHABET[digit] + digits
-    return digits

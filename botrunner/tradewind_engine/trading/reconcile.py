@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradewind_api.ledger import EPOCH_CHARACTERS, Adjusted, LedgerState
-from tradewind_engine.trading.identity import epoch_of
+from tradewind_api.ledger import Adjusted, LedgerState
 from tradewind_engine.trading.rounding import MarketRules
 
 ZERO = Decimal(0)
@@ -36,13 +35,6 @@ class Balances:
     adjustments: tuple[Adjusted, ...]
     shown: tuple[Difference, ...]
     beyond_tolerance: tuple[Difference, ...]
-
-
-def unknown_to_ledger(cid: str, bot_uid: str, state: LedgerState) -> bool:
-    """Return whether an order is this bot's and the ledger has never heard of it, or had given it up."""
-    if epoch_of(cid, bot_uid) is None:
-        return False
-    return cid in state.doubtful or cid > state.last_intents.get(cid[:EPOCH_CHARACTERS], "")
 
 
 def compare_balances(

@@ -9,7 +9,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from tradewind_engine.trading.identity import ALPHABET, CHARACTERS
+from tradewind_api.heard import ALPHABET
+from tradewind_engine.trading.identity import CHARACTERS
 
 UUID_MARK = 0x7ADE
 """Sixteen bits that tell a UUID of ours from others."""

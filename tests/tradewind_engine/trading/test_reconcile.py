@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from tradewind_api.fold import fold
+from tradewind_api.heard import heard
 from tradewind_api.ledger import Intended, LedgerState, Position, event
 from tradewind_engine.trading.identity import client_order_id, epoch_of
-from tradewind_engine.trading.reconcile import compare_balances, unknown_to_ledger
+from tradewind_engine.trading.reconcile import compare_balances
 from tradewind_engine.trading.rounding import MarketRules
 
 RULES = {"BTC/USDT": MarketRules("BTC/USDT", Decimal("0.001"))}
@@ -58,12 +59,32 @@ def test_missing_cash_is_shown():
 
 
 def test_whose_order_it_is():
-    """By id alone: another bot's, a person's, one that the ledger knows, one that it never heard of."""
-    mine, later, theirs = (client_order_id(uid, 3, n) for uid, n in (("me", 5), ("me", 6), ("you", 6)))
-    intent = Intended(client_order_id=mine, symbol="BTC/USDT", side="buy", amount=Decimal(1), candle_open_ms=0, reason="Entry")
-    state = fold([event("me", 3, seq=1, at_ms=0, data=intent)])
-    known = [unknown_to_ledger(cid, "me", state) for cid in (mine, later, theirs, "x-TKT5PX2F1234", "web_1")]
-    assert [False, True, False, False, False] == known
+    """By the bot's prefix; whether the ledger has heard of it, by what stands in the ledger. An epoch nobody knew is new."""
+    mine, later, theirs = (client_order_id(who, 3, n) for who, n in (("me", 1), ("me", 2), ("you", 2)))
+    state = fold([event("me", 3, seq=1, at_ms=0, data=intent(mine))])
     zombie = client_order_id("me", 2, 1)
-    assert unknown_to_ledger(zombie, "me", state)
-    assert [3, 2, None, None] == [epoch_of(cid, "me") for cid in (mine, zombie, theirs, "")]
+    assert [True, False, False] == [heard(state.last_intents, state.unheard, cid) for cid in (mine, later, zombie)]
+    assert [3, 2, None, None, None] == [epoch_of(cid, "me") for cid in (mine, zombie, theirs, "", "x-TKT5PX2F1234")]
+
+
+def test_an_order_that_is_heard_of_late_is_not_taken_for_an_old_one():
+    """The third comes first, as from a pod that was taken for dead: the first and second are new until they come."""
+    first, second, third = (client_order_id("me", 3, n) for n in (1, 2, 3))
+    state = fold([event("me", 4, seq=1, at_ms=0, data=intent(third))])
+    assert [False, False, True] == [heard(state.last_intents, state.unheard, cid) for cid in (first, second, third)]
+    state = fold([event("me", 4, seq=2, at_ms=0, data=intent(first))], state)
+    assert [True, False, True] == [heard(state.last_intents, state.unheard, cid) for cid in (first, second, third)]
+    state = fold([event("me", 4, seq=3, at_ms=0, data=intent(second))], state)
+    assert {} == state.unheard
+
+
+def test_what_was_never_heard_of_stays_small():
+    """Of numbers left out the newest are kept, of epochs too."""
+    state = fold([event("me", 1, seq=1, at_ms=0, data=intent(client_order_id("me", 1, 10_000)))])
+    assert [client_order_id("me", 1, number) for number in range(9_936, 10_000)] == list(*state.unheard.values())
+    later = [event("me", n, seq=1, at_ms=0, data=intent(client_order_id("me", n, 2))) for n in range(2, 50)]
+    assert 32 == len(fold(later, state).unheard) == len(fold(later, state).last_intents)
+
+
+def intent(cid):
+    return Intended(client_order_id=cid, symbol="BTC/USDT", side="buy", amount=Decimal(1), candle_open_ms=0, reason="Entry")
