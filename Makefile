@@ -66,9 +66,12 @@ $(PEERS)/.ready: requirements-peers.txt
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.txt
 	@touch $@
 
+# Ended at any time it goes on where it was: what is done stands in the file.
+SOAK ?= soak.jsonl
+
 .PHONY: soak
-soak: setup ## The long version of the simulation: 20,000 bot-hours and more than a million faults (hours)
-	@$(BIN)/python tests/simulation/run.py --seed 1000 --seeds 2000 --hours 10 --jobs $$(nproc) --shrink
+soak: setup ## 20,000 simulated bot-hours with a million faults, and 300 kills of real processes (hours; SOAK= file to go on with)
+	@$(BIN)/python tests/simulation/run.py --seed 1000 --seeds 2000 --hours 10 --processes 300 --jobs $$(nproc) --shrink --resume $(SOAK)
 
 .PHONY: bench-engine
 bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)

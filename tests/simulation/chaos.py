@@ -5,6 +5,7 @@ made smaller until every fault that is left is needed.
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -40,6 +41,10 @@ class Chaos:
     def one_of(self, call: str, faults: dict[str, float]) -> str:
         """Return which fault this call meets, an empty string for none."""
         return next((fault for fault, probability in faults.items() if self.happens(f"{call}-{fault}", probability)), "")
+
+    def span(self, kind: str) -> float:
+        """Return how much risk, added up step by step, the next fault of a kind waits for: on average 1, as life times do."""
+        return -math.log(1 - self.draw(kind))
 
 
 def smallest(faults: list[str], fails: Callable[[list[str]], bool]) -> list[str]:

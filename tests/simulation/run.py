@@ -1,69 +1,154 @@
 """`python tests/simulation/run.py --seed 7 --hours 4`: live through one seed again, as the tests do.
 
-`--shrink` looks for fewer faults that fail too, `make soak` runs many seeds.
+`--shrink` looks for fewer faults that fail too. `make soak` runs many seeds, and kills of real processes beside them, and keeps
+in a file what is done, so that it may be ended at any time and goes on where it was.
 """
 
 import argparse
-import functools
+import contextlib
+import itertools
+import json
 import multiprocessing
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1]))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "bench")]
 
-from chaos import smallest
-from world import World
+from chaos import smallest  # noqa: E402 - found by the path above
+from promises import LOST, ORPHAN, TWICE, BrokenPromiseError  # noqa: E402 - found by the path above
+from report import Figures, machine  # noqa: E402 - found by the path above
+from world import World  # noqa: E402 - found by the path above
+
+FAULTS_PER_HOUR, KILLS_AT_ONCE = 50, 30
+UNFINISHED = 2
 
 
 def main() -> int:
-    """Run one seed, or many."""
+    """Run one seed, or many. Return 1 where something failed or a bound is missed, 2 where there is more to do."""
+    options = _options()
+    todo = [("seed", seed) for seed in range(options.seed, options.seed + options.seeds)]
+    todo += [("processes", batch) for batch in range(-(-options.processes // KILLS_AT_ONCE))]
+    done = {} if options.resume is None else _done(options.resume, options.hours)
+    left = [item for item in todo if item not in done or done[item]["failure"]]
+    began = last = time.monotonic()
+    for record in _records(left, options):
+        done[record["kind"], record["number"]] = record
+        if record["failure"]:
+            print(f"{record['failure']}\n{record['kind']} {record['number']} failed: {record['command']}", flush=True)
+            if options.shrink and record["kind"] == "seed":
+                print("the same with fewer faults:", shrink(record["number"], options.hours, record["fired"]), flush=True)
+        if options.resume is not None:
+            with options.resume.open("a") as file:
+                file.write(json.dumps({key: value for key, value in record.items() if key != "fired"}) + "\n")
+        if time.monotonic() - last > 60:
+            last = time.monotonic()
+            print(_so_far([done[item] for item in todo if item in done], options), flush=True)
+    found = [done[item] for item in todo if item in done]
+    print(f"{_so_far(found, options)}, {time.monotonic() - began:.1f} s")
+    if options.resume is None:
+        return int(any(record["failure"] for record in found))
+    return _report(found, whole=len(found) == len(todo), options=options)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="how many, from --seed on")
     parser.add_argument("--hours", type=float, default=4.0, help="of the bot's life, each seed")
     parser.add_argument("--only", default=None, help="names of faults, comma-separated: these and no others happen")
     parser.add_argument("--shrink", action="store_true", help="look for fewer faults that fail too")
+    parser.add_argument("--processes", type=int, default=0, help="kill -9 of real processes against the simulated exchange")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at once")
-    options = parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=None, help="begin nothing new after so long")
+    parser.add_argument("--resume", type=Path, default=None, help="file of what is done: not done again unless it failed")
+    return parser.parse_args()
+
+
+def _done(file: Path, hours: float) -> dict[tuple[str, int], dict]:
+    found = {}
+    for line in file.read_text().splitlines() if file.exists() else []:
+        with contextlib.suppress(json.JSONDecodeError):  # a run that was killed has left half a line
+            record = json.loads(line)
+            if record["hours"] in {0, hours}:
+                found[record["kind"], record["number"]] = record
+    return found
+
+
+def _records(left: list[tuple[str, int]], options: argparse.Namespace) -> Iterator[dict]:
+    """Yield what came of each, in the order in which they end."""
     only = None if options.only is None else [name for name in options.only.split(",") if name]
-    began, faults, kills, failed, done = time.monotonic(), 0, 0, 0, 0
-    seeds = range(options.seed, options.seed + options.seeds)
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        for life in pool.imap(functools.partial(live, hours=options.hours, only=only), seeds):
-            done, faults, kills = done + 1, faults + len(life.fired), kills + life.kills
-            if life.failure:
-                failed += 1
-                command = f"--seed {life.seed} --hours {options.hours:g}"
-                print(f"{life.failure}\nseed {life.seed} failed: python tests/simulation/run.py {command}")
-                if options.shrink:
-                    print("the same with fewer faults:", shrink(life.seed, options.hours, life.fired))
-            if done % 50 == 0:
-                print(f"{done * options.hours:g} bot-hours, {faults} faults, {failed} seeds failed", flush=True)
-    took = time.monotonic() - began
-    print(f"{options.seeds * options.hours:g} bot-hours, {faults} faults, {kills} kills, {failed} seeds failed, {took:.1f} s")
-    return 1 if failed else 0
+    until = float("inf") if options.minutes is None else time.monotonic() + options.minutes * 60
+    known, waiting = _commit(), iter(left)
+    running: set[Future[dict]] = set()
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        while True:
+            if time.monotonic() < until:
+                for kind, number in itertools.islice(waiting, options.jobs - len(running)):
+                    if kind == "seed":
+                        running.add(pool.submit(live, number, options.hours, only))
+                    else:
+                        kills = min(KILLS_AT_ONCE, options.processes - number * KILLS_AT_ONCE)
+                        running.add(pool.submit(kill_processes, number, options.seed + number, kills))
+            if not running:
+                return
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result() | {"commit": known}
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What came of one seed."""
-
-    seed: int
-    failure: str
-    fired: list[str]
-    kills: int
-
-
-def live(seed: int, *, hours: float, only: list[str] | None) -> Life:
+def live(seed: int, hours: float, only: list[str] | None) -> dict:
     """Live through one seed."""
-    world = World(seed, hours, only=only)
+    world, began = World(seed, hours, only=only), time.monotonic()
     fault = failure(world)
-    text = "" if fault is None else "".join(traceback.format_exception(fault))
-    return Life(seed, text, world.chaos.fired, world.kills)
+    return {
+        "kind": "seed",
+        "number": seed,
+        "hours": hours,
+        "faults": len(world.chaos.fired),
+        "kills": world.kills,
+        "orders": len(world.venue.orders),
+        "blind": world.blind,
+        "failure": "" if fault is None else "".join(traceback.format_exception(fault)),
+        "broken": fault.kinds if isinstance(fault, BrokenPromiseError) else [],
+        "fired": world.chaos.fired,
+        "seconds": round(time.monotonic() - began, 2),
+        "command": f"python tests/simulation/run.py --seed {seed} --hours {hours:g} --shrink",
+    }
+
+
+def kill_processes(number: int, seed: int, kills: int) -> dict:
+    """Kill real pods on the real simulated exchange."""
+    from live_kills import kill_pods
+    from live_world import LiveWorld
+
+    orders, text, began = 0, "", time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(LiveWorld(Path(folder))) as world:
+        try:
+            orders = kill_pods(world, seed=seed, kills=kills)
+        except (AssertionError, OSError, subprocess.SubprocessError) as exc:
+            text = "".join(traceback.format_exception(exc))
+    return {
+        "kind": "processes",
+        "number": number,
+        "hours": 0,
+        "faults": 0,
+        "kills": kills,
+        "orders": orders,
+        "blind": 0,
+        "failure": text,
+        "broken": [],
+        "fired": [],
+        "seconds": round(time.monotonic() - began, 2),
+        "command": f"SEED={seed} KILLS={kills} pytest tests/tradewind_runner/test_live_process.py -k kill_nine",
+    }
 
 
 def failure(world: World) -> Exception | None:
@@ -84,6 +169,47 @@ def shrink(seed: int, hours: float, fired: list[str]) -> str:
     if not fails(fired):
         return "not by its faults alone"
     return f"--seed {seed} --hours {hours:g} --only {','.join(smallest(fired, fails))}"
+
+
+def _so_far(found: list[dict], options: argparse.Namespace) -> str:
+    seeds = [record for record in found if record["kind"] == "seed"]
+    failed = sum(bool(record["failure"]) for record in seeds)
+    text = f"{len(seeds) * options.hours:g} bot-hours, {sum(record['faults'] for record in seeds)} faults"
+    text += f", {sum(record['kills'] for record in seeds)} kills, {failed} seeds failed"
+    if options.processes:
+        text += f", {sum(record['kills'] for record in found if record['kind'] == 'processes')} real processes killed"
+    return text
+
+
+def _report(found: list[dict], *, whole: bool, options: argparse.Namespace) -> int:
+    """Print machine, commits, figures and one line of JSON."""
+    machine("pydantic", "ccxt")
+    commits = Counter(record["commit"] for record in found)
+    print("commits:", ", ".join(f"{name} ({count})" for name, count in commits.items()))
+    print(f"took {sum(record['seconds'] for record in found) / 3600:.2f} h, one after another")
+    hours, figures = options.seeds * options.hours, Figures()
+    seeds = [record for record in found if record["kind"] == "seed"]
+    processes = [record for record in found if record["kind"] == "processes"]
+    broken = Counter(kind for record in found for kind in record["broken"])
+    figures.add("simulated bot-hours with faults", len(seeds) * options.hours, least=hours)
+    figures.add("injected faults", sum(record["faults"] for record in seeds), least=hours * FAULTS_PER_HOUR)
+    figures.add("lost acknowledged events", broken[LOST], most=0)
+    figures.add("duplicate orders", broken[TWICE], most=0)
+    note = f"{sum(record['orders'] for record in seeds)} orders, {sum(record['blind'] for record in seeds)} purchases beside a"
+    figures.add("orphan positions", broken[ORPHAN], most=0, note=f"{note} younger pod nobody had told of")
+    figures.add("seeds that failed in any way", sum(bool(record["failure"]) for record in seeds), most=0)
+    figures.add("kill -9 of real processes", sum(record["kills"] for record in processes), least=options.processes)
+    lost = sum(bool(record["failure"]) for record in processes)
+    figures.add("batches of them that lost or repeated an order", lost, most=0)
+    print(json.dumps(figures.found))
+    if whole:
+        return int(not all(item["ok"] for item in figures.found.values()))
+    return 1 if any(record["failure"] for record in found) else UNFINISHED
+
+
+def _commit() -> str:
+    asked = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from chaos import Chaos, smallest
-from venue import T0
-from world import BrokenPromiseError, World
+from journal import Journal
+from portals import PortalClient
+from promises import BrokenPromiseError
+from world import World
 
 from tradewind_runner.brokers.errors import BrokerError
 from tradewind_runner.order_desk import OrderDesk
+from tradewind_runner.portal import FencedError, PortalUnavailableError
 
 pytestmark = pytest.mark.slow
 HOURS, SEEDS = 10.0, 40
@@ -28,21 +31,25 @@ def test_no_fault_makes_a_bot_buy_twice_or_lose_an_event(seed):
     except BrokenPromiseError as exc:
         pytest.fail(f"{exc}\npython tests/simulation/run.py --seed {seed} --hours {HOURS:g} --shrink")
     print(f"seed {seed}: {HOURS:g} bot-hours, {len(world.chaos.fired)} faults, {world.kills} kills")
-    assert len(world.chaos.fired) > 20 * HOURS
+    assert len(world.chaos.fired) > 25 * HOURS
 
 
-def test_a_kill_between_any_two_steps_loses_nothing():
-    """A purchase, its stop, an exit: a kill at each step of the loop in turn, with the disk and without it."""
-    quiet = World(7, 0.2, only=[])
-    quiet.run()
-    second = next((order.at_ms - T0) // 1000 for order in quiet.venue.orders if order.intent.side == "buy")
-    first, last = quiet.steps_of_moment[second - 1], quiet.steps_of_moment[second + 1]
-    assert 30 < last - first < 400
-    for step in range(first, last):
-        for disk in ([], ["disk-lost#1"]):
-            world = World(7, 0.2, only=disk, kill_at_step=step)
-            world.run()
-            assert 1 == world.kills
+@pytest.mark.parametrize("disk", [[], ["power-lost#1"], ["disk-lost#1"]], ids=["kept", "without power", "lost"])
+def test_a_kill_at_every_await_loses_nothing(disk):
+    """A purchase, its stop, the stop's end, a sale: killed before step 1, 2, 3 ... of all of it, each goes on and ends well."""
+    for step in steps_of_a_trade():
+        world = short_life(disk, (step, "killed"))
+        world.run()
+        assert 1 == world.kills
+
+
+@pytest.mark.parametrize("how", ["frozen", "cut off", "left"])
+def test_a_pod_that_is_taken_for_dead_at_any_await_does_no_harm(how):
+    """The next one begins beside it; it goes on at once, or thaws later, until it is told: all that it did is in the ledger."""
+    for step in steps_of_a_trade():
+        world = short_life([], (step, how))
+        world.run()
+        assert len(world.pods) == 2
 
 
 def test_the_world_notices_an_order_that_is_sent_again_blindly(monkeypatch):
@@ -50,6 +57,21 @@ def test_the_world_notices_an_order_that_is_sent_again_blindly(monkeypatch):
     monkeypatch.setattr(OrderDesk, "_send", _send_blindly)
     with pytest.raises(BrokenPromiseError):
         World(2, 2).run()
+
+
+def test_the_world_notices_an_order_that_is_sent_before_the_disk_has_it(monkeypatch):
+    """A journal that is written and not fsynced is found out, although no machine has lost its power yet."""
+    monkeypatch.setattr(Journal, "synced", lambda _: None)
+    with pytest.raises(BrokenPromiseError, match="before it was written down"):
+        World(1, 1).run()
+
+
+def test_the_world_notices_a_pod_that_goes_on_beside_a_younger_one(monkeypatch):
+    """A runner that takes `Fenced` for a portal that is away is found out."""
+    monkeypatch.setattr(PortalClient, "events", _deaf(PortalClient.events))
+    monkeypatch.setattr(PortalClient, "lease", _deaf(PortalClient.lease))
+    with pytest.raises(BrokenPromiseError, match="told of a younger one"):
+        World(1, 3).run()
 
 
 def test_a_failure_is_made_small():
@@ -74,6 +96,33 @@ def test_the_command_of_a_failure_works():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "0.1 bot-hours" in done.stdout
     assert "0 seeds failed" in done.stdout
+
+
+def short_life(faults, end_at=(0, "")):
+    """Return seven minutes in which a bot buys, its stop rests, and it sells; then the faults stop."""
+    return World(11, 0.06, only=faults, end_at=end_at, quiet_s=200, trades="stop")
+
+
+def steps_of_a_trade():
+    """Return the steps from before the decision to buy until after everything about the sale is known."""
+    quiet = short_life([])
+    quiet.run()
+    assert [("buy", "market"), ("sell", "stop"), ("sell", "market")] == [
+        (order.intent.side, order.intent.order_type) for order in quiet.venue.orders
+    ]
+    bought, _, sold = quiet.steps_of_orders
+    assert sold - bought > 100
+    return range(bought - 30, sold + 90)
+
+
+def _deaf(call):
+    async def answered(self, request):
+        try:
+            return await call(self, request)
+        except FencedError as exc:
+            raise PortalUnavailableError(str(exc)) from exc
+
+    return answered
 
 
 async def _send_blindly(self, entry):

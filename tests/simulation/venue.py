@@ -84,13 +84,14 @@ class Venue:
         steps = rng.normal(0, 0.002, (minutes + HISTORY + 200, 4)).cumsum(axis=None).reshape(-1, 4)
         self.paths = np.round(60_000 * np.exp(steps - steps.mean()), 2)
         self.orders: list[Resting] = []
+        self.resting: list[Resting] = []  # those that may be open
         self.posts: Counter[str] = Counter()
         self.absent: set[str] = set()
         self.sent_without_absence: list[str] = []
         self.wire: list[tuple[float, Intended]] = []
-        self.listeners: list[asyncio.Queue[SeenOrder]] = []
+        self.listeners: dict[object, asyncio.Queue[SeenOrder]] = {}
         self.cash, self.base = Decimal(10_000), Decimal(0)
-        self.largest, self.placing = Decimal(0), 0
+        self.largest = Decimal(0)
         self._trades, self._checked_ms = 0, T0
 
     # Prices
@@ -120,10 +121,10 @@ class Venue:
             self.wire.remove(item)
             if item[1].side == "buy" or item[1].amount <= self.free_base():
                 self.take(item[1], T0 + item[0] * 1000)
+        self.resting = [order for order in self.resting if order.status == "Open"]
         for ms in range(self._checked_ms, int(now_ms), MINUTE // 4):
-            price = self.price_at(ms)
-            for order in self.orders:
-                stop, limit = order.intent.stop_price, order.intent.price
+            for order in self.resting:
+                price, stop, limit = self.price_at(ms), order.intent.stop_price, order.intent.price
                 if order.status == "Open" and order.at_ms <= ms and stop is not None and price <= stop:
                     self.fill(order, max(price, limit or price), now_ms)
                 elif order.status == "Open" and order.at_ms <= ms and stop is None and limit is not None and price <= limit:
@@ -135,6 +136,8 @@ class Venue:
         self.orders.append(order)
         if intent.order_type == "market":
             self.fill(order, self.price_at(now_ms), now_ms)
+        else:
+            self.resting.append(order)
         self.tell(order)
         return order
 
@@ -160,7 +163,7 @@ class Venue:
 
     def free_base(self) -> Decimal:
         """Return what of the base no open sale holds."""
-        selling = (order for order in self.orders if order.status == "Open" and order.intent.side == "sell")
+        selling = (order for order in self.resting if order.status == "Open" and order.intent.side == "sell")
         return self.base - sum((order.intent.amount - order.filled for order in selling), Decimal(0))
 
     def by_cid(self, cid: str) -> Resting | None:
@@ -168,7 +171,7 @@ class Venue:
 
     def tell(self, order: Resting, trades: tuple[Trade, ...] = ()) -> None:
         fault = self.chaos.one_of("stream", STREAM) if self.listeners else ""
-        for queue in self.listeners:
+        for queue in self.listeners.values():
             for _ in range({"dropped": 0, "twice": 2}.get(fault, 1)):
                 queue.put_nowait(order.seen(trades))
 
@@ -202,10 +205,10 @@ class VenueMarket:
 
 
 class VenueBroker:
-    """The trading side. `written(intent)` says whether an intent is durable."""
+    """The trading side for one pod. `sending(pod, intent)` looks at each order that goes out."""
 
-    def __init__(self, venue: Venue, seconds, written) -> None:
-        self.venue, self._seconds, self._written = venue, seconds, written
+    def __init__(self, venue: Venue, seconds, pod, sending) -> None:
+        self.venue, self._seconds, self._pod, self._sending = venue, seconds, pod, sending
 
     @property
     def _now(self) -> float:
@@ -215,15 +218,16 @@ class VenueBroker:
         await self._ask("connect")
 
     async def place(self, intent):
-        self.venue.placing += 1
+        self._pod.placing += 1
         try:
+            await asyncio.sleep(0)  # between what is written down and what is sent, a pod may die
             return await self._place(intent)
         finally:
-            self.venue.placing -= 1
+            self._pod.placing -= 1
 
     async def _place(self, intent):  # noqa: C901, PLR0912 - one case a fault
         venue, cid = self.venue, intent.client_order_id
-        self._written(intent)
+        self._sending(self._pod, intent)
         if venue.posts[cid] and cid not in venue.absent:
             venue.sent_without_absence.append(cid)
         venue.posts[cid] += 1
@@ -305,7 +309,7 @@ class VenueBroker:
 
     async def open_orders(self, symbol):
         await self._ask("open")
-        return [order.seen() for order in self.venue.orders if order.status == "Open"]
+        return [order.seen() for order in self.venue.resting if order.status == "Open"]
 
     async def balances(self):
         await self._ask("balances")
@@ -314,7 +318,7 @@ class VenueBroker:
 
     async def updates(self) -> AsyncIterator[SeenOrder]:
         queue: asyncio.Queue[SeenOrder] = asyncio.Queue()
-        self.venue.listeners.append(queue)
+        self.venue.listeners[self._pod] = queue
         try:
             while True:
                 seen = await queue.get()
@@ -322,8 +326,7 @@ class VenueBroker:
                     raise errors.ExchangeUnavailableError("1006")
                 yield seen
         finally:
-            if queue in self.venue.listeners:
-                self.venue.listeners.remove(queue)
+            self.venue.listeners.pop(self._pod, None)
 
     async def _ask(self, what, faults=ASK):
         fault = self.venue.chaos.one_of(what, faults)

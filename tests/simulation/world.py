@@ -1,39 +1,42 @@
 """A bot's life on virtual time: the real process, desk, gate, loop, outbox and reporter, between our exchange and portal.
 
-A kill ends the event loop between two of its steps and nothing of it runs any more; the next pod begins on a new loop at the
-same moment, with the disk or without it. The world is checked while it goes on, and at the end, when the faults have stopped.
+A pod dies between two of its steps, or is frozen, or is thought dead and goes on; then the next one begins, with the disk or
+without it. The world is checked while it goes on, and at the end, when the faults have stopped.
 """
 
 import asyncio
 import contextlib
-import gc
 import logging
+import os
 import shutil
 import tempfile
-import warnings
 from collections import Counter
-from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 from chaos import Chaos
-from venue import MINUTE, SYMBOL, T0, Venue, VenueBroker, VenueMarket
-from virtual_time import VirtualLoop
+from journal import Journal
+from killing import KillableLoop, Killed, Life
+from portals import Portal, PortalClient
+from promises import LOST, TWICE, check
+from venue import SYMBOL, Venue, VenueBroker, VenueMarket
 
 from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.validation import parse_document
-from tradewind_api.fold import fold
-from tradewind_api.ledger import LedgerEvent, LedgerState
-from tradewind_api.runner import BotConfig, EventAnswer, LeaseAnswer, StartAnswer
-from tradewind_runner.bot import BotProcess
+from tradewind_api.ledger import Intended
+from tradewind_api.runner import BotConfig
+from tradewind_runner import bot
 from tradewind_runner.feed.rest import RestFeed
 from tradewind_runner.order_bot import OrderBot
-from tradewind_runner.outbox import Outbox, OutboxFullError, outbox_path
-from tradewind_runner.portal import EpochUnknownError, FencedError, PortalUnavailableError, SequenceGapError
+from tradewind_runner.outbox import outbox_path
+from tradewind_runner.portal import EpochUnknownError, FencedError, SequenceGapError
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import RunnerSettings
 
 UID = "simulated-bot-uid"
 QUIET_S = 900
+RISK_IN_FLIGHT, RISK = 0.005, 0.00004  # of ending at one step, while an order or an event is on its way, and else
+ENDS = {"frozen": 0.06, "cut off": 0.06, "left": 0.06}  # the rest is killed
 DOCUMENT = {
     "schema": "tradewind.strategy/v1",
     "timeframe": "1m",
@@ -47,125 +50,56 @@ DOCUMENT = {
     "exit": {"when": "down"},
     "protect": {"stopLossPercent": 0.3, "takeProfitPercent": 0.8},
 }
+LADDER = {"steps": 2, "spacingPercent": 0.1, "sizeFactor": 1.0, "capPercent": 50}
+DOCUMENTS = {
+    "stop": DOCUMENT,
+    "trailing": DOCUMENT | {"protect": {"trailingStopPercent": 0.3, "maxCandlesInTrade": 15}},
+    "ladder": DOCUMENT | {"entry": {"when": "up", "size": {"percentOfEquity": 15}, "ladder": LADDER}},
+}
+POLICIES = ("CancelOrders", "LeaveOpen", "CancelOrdersAndClosePositions")
 
 
-class Killed(BaseException):
-    """The process is gone."""
+class Pod(Life):
+    """One process of the bot, on a disk of its own or on that of one before it."""
 
-
-class BrokenPromiseError(AssertionError):
-    """What must never happen has happened."""
-
-
-class KillableLoop(VirtualLoop):
-    """Ends at a moment that `killed` chooses, asked between any two steps."""
-
-    def __init__(self, seconds: float, killed) -> None:
+    def __init__(self, disk: int) -> None:
         super().__init__()
-        self.seconds, self._killed = seconds, killed
-        self.set_exception_handler(lambda _loop, _context: None)
+        self.disk, self.epoch = disk, 0
+        self.journal: Journal | None = None
+        self.client: PortalClient | None = None
+        self.left, self.placing, self.cut_until = 0, 0, 0.0
+        self.task: asyncio.Task[None] | None = None
+        self.gone = asyncio.Event()
 
-    def _run_once(self) -> None:
-        if self._killed():
-            raise Killed
-        super()._run_once()
-
-
-class Portal:
-    """Keeps epochs and events; each answer may be lost after it was meant."""
-
-    def __init__(self, chaos: Chaos) -> None:
-        self.chaos = chaos
-        self.events: list[LedgerEvent] = []
-        self.acknowledged: dict[int, int] = {}
-        self.state, self.epoch = LedgerState(), 0
-        self.kill: list[str] = []
-        self._away = 0.0
-
-    async def start(self, request):
-        await self._call("start")
-        self.epoch += 1
-        answer = StartAnswer(epoch=self.epoch, lease_seconds=900, state=self.state, kill=self.kill)
-        return await self._answered("start", answer)
-
-    async def events_(self, batch):
-        await self._call("events")
-        self._check(batch.epoch)
-        known = self.acknowledged.get(batch.epoch, 0)
-        fresh = [item for item in batch.events if item.seq > known]
-        if fresh and fresh[0].seq != known + 1:
-            raise SequenceGapError("SequenceGap", f"{known + 1} is next", {})
-        if fresh:
-            self.state = fold(fresh, self.state)
-            self.events += fresh
-            self.acknowledged[batch.epoch] = fresh[-1].seq
-        seq = self.acknowledged.get(batch.epoch, 0)
-        return await self._answered("events", EventAnswer(acknowledged_seq=seq, lease_seconds=900, kill=self.kill))
-
-    async def lease(self, request):
-        await self._call("lease")
-        self._check(request.epoch)
-        if self.chaos.happens("kill-switch", 0.003):
-            self.kill = ["bot"]
-        elif self.kill and self.chaos.draw("released") < 0.1:
-            self.kill = []
-        return await self._answered("lease", LeaseAnswer(lease_seconds=900, kill=self.kill))
-
-    def _check(self, epoch: int) -> None:
-        if epoch < self.epoch:
-            raise FencedError("Fenced", f"epoch {self.epoch} is in force", {})
-        if epoch > self.epoch:
-            raise EpochUnknownError("EpochUnknown", "start again", {})
-
-    async def _call(self, what: str) -> None:
-        await asyncio.sleep(0.01)
-        now = asyncio.get_running_loop().time()
-        if self.chaos.happens(f"portal-{what}-away", 0.01):
-            self._away = now + 120 * self.chaos.draw("away")
-        if now < self._away and not self.chaos.quiet:
-            raise PortalUnavailableError("502")
-
-    async def _answered(self, what: str, answer):
-        await asyncio.sleep(0.01)
-        if self.chaos.happens(f"portal-{what}-lost", 0.04):
-            raise PortalUnavailableError("the answer was lost")
-        return answer
-
-
-class PortalClient:
-    """What the runner holds of it; of a killed process nothing reaches the portal."""
-
-    def __init__(self, portal: Portal) -> None:
-        self.start, self.events, self.lease = portal.start, portal.events_, portal.lease
-
-
-class FullAtTimes(Outbox):
-    """A disk that is full at times."""
-
-    chaos: Chaos
-
-    def append(self, group: list[LedgerEvent]) -> None:
-        if self.chaos.happens("disk-full", 0.01):
-            raise OutboxFullError("events cannot be written down: the disk is full")
-        super().append(group)
+    @property
+    def in_flight(self) -> bool:
+        """Whether an order or an event of it is on its way."""
+        return self.placing > 0 or (self.journal is not None and self.journal.events > 0)
 
 
 class World:
-    """One bot for `hours`; `run` raises BrokenPromiseError, or returns the figures."""
+    """One bot for `hours`; `run` raises BrokenPromiseError, or returns the figures.
 
-    def __init__(self, seed: int, hours: float, *, only=None, kill_at_step: int | None = None) -> None:
+    `end_at` is a step before which a pod is ended, and how: see `_end`. Strategy and stop policy are the seed's, unless
+    `trades` names one of DOCUMENTS.
+    """
+
+    def __init__(self, seed: int, hours: float, *, only=None, end_at=(0, ""), quiet_s=QUIET_S, trades="") -> None:
         self.chaos = Chaos(seed, only)
-        self.seconds, self.end = 0.0, hours * 3600
-        self.venue = Venue(self.chaos, int(hours * 60) + QUIET_S // 60 + 60)
+        document = DOCUMENTS[trades or tuple(DOCUMENTS)[seed % len(DOCUMENTS)]]
+        self.end, self.quiet_s = hours * 3600, quiet_s
+        self.venue = Venue(self.chaos, int(hours * 60) + quiet_s // 60 + 60)
         self.portal = Portal(self.chaos)
-        self.kill_at_step, self.steps, self.kills = kill_at_step, 0, 0
-        self.steps_of_moment: dict[int, int] = {}
+        self.end_at, self.steps, self.kills = end_at, 0, 0
+        self.steps_of_orders: list[int] = []
         self.written: set[str] = set()
-        self.broken: list[str] = []
-        self.outbox_waits = lambda: False
-        self.outbox: Outbox | None = None
-        self.outbox_left = 0
-        self.folder = Path(tempfile.mkdtemp(prefix="tw-simulation-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.broken: list[tuple[str, str]] = []
+        self.pods: list[Pod] = []
+        self.blind = 0
+        self._disks = 0
+        self._risk = self.chaos.span("span")
+        shm = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(prefix="tw-simulation-", dir=shm if shm.is_dir() else None))
         self.config = BotConfig.model_validate(
             {
                 "bot": {"uid": UID, "name": "b", "namespace": "n", "tenant": "t", "plan": "pro", "generation": 1},
@@ -173,155 +107,125 @@ class World:
                 "exchange": {"name": "venue", "ccxtId": "binance", "takerFeeBps": 10},
                 "symbols": [SYMBOL],
                 "timeframe": "1m",
-                "strategy": DOCUMENT,
-                "strategyDigest": strategy_digest(parse_document(DOCUMENT)),
+                "strategy": document,
+                "strategyDigest": strategy_digest(parse_document(document)),
                 "capital": {"currency": "USDT", "amount": "10000"},
-                "stopPolicy": "CancelOrders",
+                "stopPolicy": POLICIES[seed // len(DOCUMENTS) % len(POLICIES)],
             }
         )
-        (self.folder / "bot.json").write_text(self.config.model_dump_json(by_alias=True))
-        self.pod = 0
+        self._configure(self.config)
 
     def run(self) -> Counter[str]:
         """Live through it all."""
         logging.getLogger("tradewind.runner").setLevel(logging.CRITICAL)
+        self.loop = loop = KillableLoop(self._before)
         try:
-            while self.seconds < self.end + QUIET_S:
-                self._life()
-            self._check_end()
+            with patch.object(os, "fsync", self._synced), patch.object(bot, "WATCH_S", 5.0):  # it is edited once
+                loop.run_until_complete(self._live())
+            check(self)
         finally:
+            loop.bury()
+            for pod in self.pods:
+                if pod.journal is not None:
+                    pod.journal.close()
             shutil.rmtree(self.folder, ignore_errors=True)
         return Counter(name.rpartition("#")[0] for name in self.chaos.fired)
 
-    # One pod
+    # One pod after another, at times beside another
 
-    def _life(self) -> None:
-        loop = KillableLoop(self.seconds, self._killed)
-        self._loop = loop
-        asyncio.set_event_loop(None)
-        try:
-            with contextlib.suppress(Killed):
-                loop.run_until_complete(self._pod(loop))
-        finally:
-            self.seconds = loop.seconds
-            self.venue.listeners.clear()
-            _bury(loop)
-            if self.outbox is not None:
-                self.outbox.close()
-        self.seconds += 0.5 + 15 * self.chaos.draw("restart")
-        if self.chaos.happens("disk-lost", 0.4):
-            self.pod += 1
+    async def _live(self) -> None:
+        self.loop.call_at(self.end, self._be_quiet)
+        while self.loop.time() < self.end + self.quiet_s:
+            pod = Pod(self._disks)
+            self.pods.append(pod)
+            pod.task = self.loop.begin(pod, self._pod(pod))
+            await pod.gone.wait()
+            await asyncio.sleep(0.5 + 15 * self.chaos.draw("restart"))
+            for task in [item.task for item in self.pods if item.task.done()]:
+                if not isinstance(task.exception(), Killed | None):
+                    raise task.exception()
+            if (pod.alive and not pod.task.done()) or self.chaos.happens("disk-lost", 0.4):
+                self._disks += 1
 
-    def _killed(self) -> bool:
+    def _be_quiet(self) -> None:
+        """End the faults, and have nothing left open that could be filled when nobody is there to book it."""
+        self.chaos.quiet = True
+        if self.config.stop_policy == "LeaveOpen":
+            self._configure(self.config.model_copy(update={"stop_policy": "CancelOrders"}))
+
+    def _configure(self, config: BotConfig) -> None:
+        (self.folder / "new.json").write_text(config.model_dump_json(by_alias=True))
+        (self.folder / "new.json").replace(self.folder / "bot.json")
+
+    def _before(self, pod: Pod) -> None:
+        """Decide whether a pod's next step is done: asked before each of them."""
         self.steps += 1
-        self.steps_of_moment[int(self._loop.seconds)] = self.steps
-        if self.steps == self.kill_at_step:
-            self.kills += 1
-            self.chaos.fired.append(f"kill-step#{self.steps}")
-            return True
-        if self.venue.placing or self.outbox_waits():
-            killed = self.chaos.happens("kill-in-flight", 0.008)
-        else:
-            killed = self.chaos.happens("kill", 0.00004)
-        self.kills += killed
-        return killed
+        self._risk -= RISK_IN_FLIGHT if pod.in_flight else RISK
+        if self.steps == self.end_at[0]:
+            self._end(pod, self.end_at[1])
+        elif self._risk <= 0:
+            self._risk = self.chaos.span("span")
+            if self.chaos.happens("end", 1):
+                self._end(pod, self.chaos.one_of("end", ENDS) or "killed")
 
-    async def _pod(self, loop: KillableLoop) -> None:
-        state_dir = self.folder / f"pod-{self.pod}"
-        process = BotProcess(RunnerSettings(config=self.folder / "bot.json", state_dir=state_dir))
-        client = PortalClient(self.portal)
+    def _end(self, pod: Pod, how: str) -> None:
+        """End a pod, or have it taken for dead: it is frozen for a while, or goes on, with the portal or cut off from it."""
+        if how == "killed" or pod is not self.pods[-1]:
+            self._kill(pod)
+            return
+        seconds = max(0.0, min(5 + 400 * self.chaos.draw("thaw") ** 2, self.end - self.loop.time()))
+        if how == "frozen":
+            self.loop.freeze(pod, seconds)
+        elif how == "cut off":
+            pod.cut_until = self.loop.time() + seconds
+        pod.gone.set()
+
+    def _kill(self, pod: Pod) -> None:
+        self.kills += 1
+        self.loop.kill(pod)
+        self.venue.listeners.pop(pod, None)
+        if pod.journal is not None:
+            pod.journal.close()
+            if self.chaos.happens("power-lost", 0.3):
+                pod.journal.lose_power()
+        pod.gone.set()
+
+    def _synced(self, number: int) -> None:
+        for pod in self.pods:
+            if pod.journal is not None and pod.journal.open and pod.journal.number == number:
+                pod.journal.synced()
+
+    async def _pod(self, pod: Pod) -> None:
+        loop, state_dir = self.loop, self.folder / f"pod-{pod.disk}"
+        process = bot.BotProcess(RunnerSettings(config=self.folder / "bot.json", state_dir=state_dir))
+        client = pod.client = PortalClient(self.portal, lambda: loop.time() < pod.cut_until)
         answer = await process._start(client, process.file.read())
-        FullAtTimes.chaos = self.chaos
-        outbox = self.outbox = FullAtTimes(outbox_path(state_dir, answer.epoch))
-        reporter = Reporter(client, outbox, answer)
-        self.outbox_waits = lambda: reporter.waiting > 0
+        pod.epoch = answer.epoch
+        journal = pod.journal = Journal(outbox_path(state_dir, answer.epoch), self.chaos, lambda: self._kill(pod))
+        reporter = Reporter(client, journal, answer)
         market = VenueMarket(self.venue, loop.time)
-        broker = VenueBroker(self.venue, loop.time, lambda intent: self._durable(intent, outbox))
+        broker = VenueBroker(self.venue, loop.time, pod, self._durable)
         feed = RestFeed(market, "1m", 7)
-        bot = process.bot = OrderBot(self.config, market, reporter, answer, feed=feed, broker=broker)
-        if loop.time() < self.end:
-            loop.call_at(self.end, lambda: setattr(self.chaos, "quiet", True))
-        stop_at = self.end + QUIET_S
+        process.bot = OrderBot(self.config, market, reporter, answer, feed=feed, broker=broker)
+        stop_at = self.end + self.quiet_s
         if self.chaos.happens("stopped", 0.3) and loop.time() < self.end:
             stop_at = loop.time() + 60 + 1800 * self.chaos.draw("life")
         loop.call_at(stop_at, process.stop.set)
-        with contextlib.suppress(FencedError, EpochUnknownError, SequenceGapError):
-            await process._trade(bot, reporter)
-        self.outbox_left = reporter.waiting
+        try:
+            with contextlib.suppress(FencedError, EpochUnknownError, SequenceGapError):
+                await process._trade(process.bot, reporter)
+        finally:
+            pod.left = reporter.waiting
+            pod.gone.set()
 
-    # Promises
-
-    def _durable(self, intent, outbox: Outbox) -> None:
+    def _durable(self, pod: Pod, intent: Intended) -> None:
+        """Look at an order that goes out: it stands in the ledger or on a disk that keeps it, and its pod may send."""
         cid = intent.client_order_id
-        if cid in self.written:
-            return
-        known = any(item.data.get("clientOrderId") == cid for item in outbox.batch(10_000)) or any(
-            item.data.get("clientOrderId") == cid for item in self.portal.events[-500:]
-        )
-        if not known:
-            self.broken.append(f"{cid} was sent before it was written down")
-        self.written.add(cid)
-
-    def _check_end(self) -> None:
-        venue, state = self.venue, fold(self.portal.events)
-        venue.go_on(T0 + self.seconds * 1000)
-        promise = _Promises()
-        promise.broken += self.broken
-        promise.same("state folded by the portal and from its events", state, self.portal.state)
-        if self.outbox_left:
-            promise.broken.append(f"{self.outbox_left} events never reached the portal although it was there")
-        ours = {f"{trade.trade_id}": trade for order in venue.orders for trade in order.trades}
-        booked = Counter(str(item.data["tradeId"]) for item in self.portal.events if item.type == "Filled")
-        promise.same("trades of ours, by id, and how often each is booked", Counter(dict.fromkeys(ours, 1)), booked)
-        held = state.positions[SYMBOL].amount if SYMBOL in state.positions else Decimal(0)
-        promise.same("amount held", venue.base, held)
-        promise.same("cash", venue.cash, state.cash)
-        open_there = {order.intent.client_order_id for order in venue.orders if order.status == "Open"}
-        cost = state.positions[SYMBOL].cost if SYMBOL in state.positions else Decimal(0)
-        promise.same("cash by what was gained and what is held", state.capital + state.realized_pnl - cost, state.cash)
-        promise.same("open orders", open_there, set(state.open_intents))
-        promise.same("orders sent again although the first one may be there", [], venue.sent_without_absence)
-        adjusted = [item for item in self.portal.events if item.type in {"Adjusted", "Halted"} and "Dust" not in str(item.data)]
-        promise.same("adjustments and halts", [], [(item.type, item.data) for item in adjusted])
-        entries = Counter(self._candle(order) for order in venue.orders if order.intent.side == "buy" and order.filled)
-        promise.same("candles that were bought on more than once", {}, {k: n for k, n in entries.items() if n > 1})
-        if venue.largest > Decimal(5600):
-            promise.broken.append(f"at one time {venue.largest} USDT were held, half of the equity is allowed")
-        decisions = [item.data["candleOpenMs"] for item in self.portal.events if item.type == "Decision"]
-        promise.same("candles decided on more than once", [], [k for k, n in Counter(decisions).items() if n > 1])
-        newest = max(decisions, default=0)
-        if newest < T0 + self.end * 1000 + (QUIET_S - 180) * 1000 - MINUTE:
-            promise.broken.append("it did not decide any more when the faults had stopped")
-        promise.keep()
-
-    def _candle(self, order) -> int:
-        return int(order.intent.candle_open_ms)
-
-
-class _Promises:
-    def __init__(self) -> None:
-        self.broken: list[str] = []
-
-    def same(self, what: str, expected, found) -> None:
-        if expected != found:
-            if isinstance(expected, Counter) and isinstance(found, Counter):
-                expected, found = expected - found, found - expected
-            self.broken.append(f"{what}: expected {expected}, found {found}"[:600])
-
-    def keep(self) -> None:
-        if self.broken:
-            raise BrokenPromiseError("\n".join(self.broken))
-
-
-def _bury(loop: KillableLoop) -> None:
-    """Let go of a killed process's tasks: none of their code may do anything any more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for task in asyncio.all_tasks(loop):
-            task._log_destroy_pending = False
-            with contextlib.suppress(BaseException):
-                task.get_coro().close()
-        loop._ready.clear()
-        loop._scheduled.clear()
-        loop.close()
-        gc.collect(0)
+        self.steps_of_orders.append(self.steps)
+        if pod.client.fenced:
+            self.broken.append((TWICE, f"{cid} was sent by a pod that had been told of a younger one"))
+        if cid not in self.written:
+            self.written.add(cid)
+            exit_in_memory = intent.side == "sell" and pod.journal.holds(cid)
+            if not (exit_in_memory or pod.journal.keeps(cid) or cid in self.portal.intended):
+                self.broken.append((LOST, f"{cid} was sent before it was written down"))

@@ -1,13 +1,13 @@
 """A live bot's process, the real one, on the real simulated exchange: real sockets, signed orders, and what goes wrong."""
 
 import os
-import random
 import signal
 import time
 from decimal import Decimal
 
 import pytest
 from bot_world import answers, wait_for
+from live_kills import kill_pods
 from live_world import KEY, SECRET, LiveWorld, check_against_exchange, holding
 
 pytestmark = pytest.mark.slow
@@ -69,21 +69,7 @@ def test_kill_nine_between_any_steps_repeats_and_loses_nothing(world):
     """Pods killed at random moments: no order twice, none lost, and what is held is what the exchange says."""
     seed, kills = int(os.environ.get("SEED") or time.time_ns() % 1_000_000), int(os.environ.get("KILLS") or 30)
     print(f"SEED={seed} KILLS={kills} pytest tests/tradewind_runner/test_live_process.py -k kill_nine")
-    moments = random.Random(seed)
-    for _ in range(kills):
-        bot = world.start_bot()
-        wanted = len(world.orders()) + moments.choice([0, 1, 1, 2])
-        wait_for(lambda wanted=wanted: len(world.orders()) >= wanted, 60)
-        time.sleep(moments.choice([0, moments.uniform(0, 0.05), moments.uniform(0, 2)]))
-        bot.kill()
-        bot.wait()
-    orders = len(world.orders())
-    last = world.start_bot()
-    wait_for(lambda: len(world.orders()) > orders, 60)
-    stop(last)
-    check_against_exchange(world)
-    candles = [item.data["candleOpenMs"] for item in world.portal.of_type("Intended") if item.data["reason"] == "Entry"]
-    assert sorted(set(candles)) == candles
+    kill_pods(world, seed=seed, kills=kills)
 
 
 def test_a_younger_pod_ends_the_older(world):
