@@ -1,7 +1,8 @@
 """`make bench-bot`: what a live bot's process weighs, how fast it starts, and how fast a closed candle becomes an order.
 
-As in the image, our modules are compiled to bytecode first. Against the real simulated exchange on loopback, which lists 1,500 symbols at 600 times the speed. The wire is the socket: an
-order counts when its bytes are given to the kernel. The limiter of ccxt is off, ours is on.
+As in the image, our modules are compiled to bytecode first. Against the real simulated exchange on loopback, which lists 1,500
+symbols at 600 times the speed. The wire is the socket: an order counts when its bytes are given to the kernel. The limiter of
+ccxt is off, ours is on.
 """
 
 import argparse
