@@ -66,7 +66,7 @@ CONTAINERD = Module(
     },
 )
 RUNC = Module("runc", {"runc": "github.com/opencontainers/runc"}, tags="seccomp", cgo=True)
-COREDNS = Module("coredns", {"coredns": "github.com/coredns/coredns"})
+COREDNS = Module("coredns", {"coredns": "tradewind.dev/dev/dns"})
 HELM = Module("helm", {"helm": "helm.sh/helm/v4/cmd/helm"})
 PAUSE = Module("pause", {"pause": "tradewind.dev/dev/pause"})
 
@@ -116,7 +116,7 @@ def build(which: str, say: Callable[[str], None]) -> None:
     check(which)
     if any(module.cgo for module in todo):
         debian.install(CGO_PACKAGES, say)
-    say(f"building {', '.join(module.folder for module in todo)} from source (once; Go's caches grow to about 5 GB)")
+    say(f"building {', '.join(dict.fromkeys(module.folder for module in todo))} from source (once; Go's caches grow to about 5 GB)")
     for module in todo:
         with exclusive(folder(module)):  # another `up` may build the same at this moment
             for name, package in module.packages.items():
