@@ -1,5 +1,6 @@
 """The public border to pandas: frames in, frames out. Nothing inside the engine knows them, and no bot's pod has pandas."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ NUMBERS = {
     "fees": kernel.FEES,
 }
 TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
+BESIDE = ThreadPoolExecutor(
+    1, "candle-check"
+)  # prices are read once more for their check, by another processor if there is one
 TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", *NUMBERS, "reason"])
 REASON_NAMES = pd.CategoricalDtype([REASONS[float(code)] for code in range(len(REASONS))])
 
@@ -56,15 +60,19 @@ def backtest_frame(
         CandleError: If a column is missing, or a row cannot be a candle; the message names both.
     """
     candles = _columns_of(frame)
-    smallest, largest = _check(candles)
+    smallest, largest = _check_times(candles)
     timeframe = timeframe or TIMEFRAME_OF.get(smallest if smallest == largest else 0) or infer_timeframe(candles.ts)
-    report = run_backtest(document, {"": candles}, timeframe=timeframe, capital=capital, costs=costs)
+    checked = BESIDE.submit(_check_prices, candles)
+    try:
+        report = run_backtest(document, {"": candles}, timeframe=timeframe, capital=capital, costs=costs)
+    finally:
+        checked.result()  # what is no candle is refused, whatever came of it meanwhile
     times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
     table = report.tables[0].table
     entered, left = (table[:, column].astype(np.int64) for column in (kernel.ENTRY_INDEX, kernel.EXIT_INDEX))
-    columns = [times[entered], times[left], *(table[:, column] for column in NUMBERS.values())]
+    columns = [times.take(entered), times.take(left), *(table[:, column] for column in NUMBERS.values())]
     columns.append(pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), dtype=REASON_NAMES))
-    trades = pd.DataFrame(dict(enumerate(columns)), copy=False)
+    trades = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(len(table)), copy=False)
     trades.columns = TRADE_COLUMNS  # made once: an index of names takes as long as the rest
     return FrameResult(report.figures, pd.Series(report.equity, times, name="equity", copy=False), trades, report)
 
@@ -72,7 +80,8 @@ def backtest_frame(
 def candles_of(frame: pd.DataFrame) -> Candles:
     """Return the candles of a frame, checked. Raises CandleError."""
     candles = _columns_of(frame)
-    _check(candles)
+    _check_times(candles)
+    _check_prices(candles)
     return candles
 
 
@@ -90,12 +99,18 @@ def _columns_of(frame: pd.DataFrame) -> Candles:
     return Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))
 
 
-def _check(candles: Candles) -> tuple[int, int]:
-    """Return the smallest and the largest distance of open times. Raises CandleError at the first row that is no candle."""
+def _check_times(candles: Candles) -> tuple[int, int]:
+    """Return the smallest and the largest distance of open times. Raises CandleError where they do not ascend."""
     if len(candles) < 2:
         check_candles(candles)
         return 0, 0
-    fits, smallest, largest = compiled.survey(*candles.columns())
-    if not fits or smallest <= 0 or candles.ts[0] < SECONDS:
+    smallest, largest = compiled.distances(candles.ts)
+    if smallest <= 0 or candles.ts[0] < SECONDS:
         check_candles(candles)  # looks for the row
     return smallest, largest
+
+
+def _check_prices(candles: Candles) -> None:
+    """Raise CandleError at the first row that is no candle."""
+    if not compiled.fit(*candles.columns()[1:]):
+        check_candles(candles)

@@ -205,6 +205,18 @@ def test_what_is_held_to_the_end_is_worth_the_last_close(target):
     assert [(18, 19)] == [(entered, left) for entered, left, *_ in late]
 
 
+@pytest.mark.parametrize("size", [5, 8, 16, 61])
+def test_the_next_flag_is_the_first_one_from_there_on(size):
+    """From every place, in whole words and in the rest: as a plain search finds it."""
+    for seed in range(20):
+        flags = np.random.default_rng(seed).random(size) < 0.2
+        words = flags[: size & ~7].view(np.uint64)
+        for start in range(size + 3):
+            expected = next((place for place in range(start, size) if flags[place]), max(size, start))
+            for find in (kernel._next, kernel._next.py_func):
+                assert expected == find(flags, words, start)
+
+
 @pytest.mark.parametrize("deciding", [0.002, 0.02, 0.3])
 def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
     """Told where something was held or not: the same sums in each stretch of time, the same drawdown, to rounding."""
@@ -230,11 +242,17 @@ def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
     [(1, np.nan), (2, 99.0), (2, np.inf), (3, 101.0), (3, 0.0), (4, -1.0), (5, -1.0), (5, np.nan), (5, np.inf)],
 )
 def test_a_row_that_is_no_candle_is_seen(column, value):
-    """Each rule of `check_candles` for prices and volume, in one pass; and the distances of the times."""
+    """Each rule of `check_candles` for prices and volume, in one pass."""
     columns = [np.arange(5) * 60_000, *(np.full(5, 100.0) for _ in range(4)), np.ones(5)]
-    columns[0][4] += 60_000
-    for look in (compiled.survey, compiled.survey.py_func):
-        assert (True, 60_000, 120_000) == look(*columns)
+    for look in (compiled.fit, compiled.fit.py_func):
+        assert look(*columns[1:])
     columns[column][3] = value
-    for look in (compiled.survey, compiled.survey.py_func):
-        assert not look(*columns)[0]
+    for look in (compiled.fit, compiled.fit.py_func):
+        assert not look(*columns[1:])
+
+
+def test_the_distances_of_open_times_are_told():
+    """A minute, and two where a candle is missing."""
+    times = np.array([0, 60_000, 120_000, 240_000])
+    for look in (compiled.distances, compiled.distances.py_func):
+        assert (60_000, 120_000) == look(times)

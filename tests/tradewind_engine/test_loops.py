@@ -34,9 +34,9 @@ def test_the_loops_that_are_compiled_are_plain_python_too():
     values = VALUES[:2300]  # more than a block
     for period in (1, 5, 8):
         out = np.empty(values.size)
-        window_loops.mean(values, period, float(period), out)
+        window_loops.mean(values, period, float(period), out, window_loops.room(2, period))
         np.testing.assert_array_equal(out, PLAIN.mean(values, period))
-        window_loops.variance(values, period, out)
+        window_loops.variance(values, period, out, window_loops.room(6, period))
         np.testing.assert_array_equal(out, PLAIN.variance(values, period))
     crossed = np.empty(values.size, dtype=bool)
     window_loops.crosses(values, VALUES[5:2305], crossed)

@@ -10,7 +10,6 @@ takes some seconds and changes no result that anybody would see.
 import os
 import platform
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,6 @@ def prepare() -> None:
         config.CPU_NAME = config.CPU_FEATURES = None
     elif kept and wanted and Path(kept).is_dir():
         shutil.copytree(kept, wanted, copy_function=shutil.copyfile, dirs_exist_ok=True)
-    _without_blas()
-
-
-def _without_blas() -> None:
-    """Load what numba loads at its first call, but not scipy: it asks whether there is BLAS, and no loop of ours uses it."""
-    name = "scipy.linalg.cython_blas"
-    if name in sys.modules:
-        return
-    modules: dict[str, Any] = sys.modules
-    modules[name] = None  # Python's own way to say that a module cannot be imported
-    try:
-        import numba.np.arraymath  # noqa: F401, PLC0415
-    finally:
-        del modules[name]
 
 
 def _has_avx2() -> bool:
@@ -66,7 +51,8 @@ def warm() -> None:
     for lent in (False, True):
         for column in candles.columns():
             column.flags.writeable = not lent
-        compiled.survey(*candles.columns())
+        compiled.distances(candles.ts)
+        compiled.fit(*candles.columns()[1:])
         for name in TEMPLATES:
             run_backtest(template(name), {"": candles}, timeframe="1h")
         for loop in ("weighted", "wilder", "strength", "total", "mean", "variance"):

@@ -4,35 +4,36 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from tradewind_engine.backtest.loading import loop
 from tradewind_engine.candles import Booleans, Floats
 from tradewind_engine.operations import recursions, window_loops
 from tradewind_engine.operations.loops import Loops
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def survey(ts, open_, high, low, close, volume):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
-    """Look at candles once, two at least.
-
-    Returns:
-        Whether every row can be a candle, and the smallest and the largest distance of open times. Ascending times are the
-        caller's to read from the smallest.
-    """
+@loop
+def fit(open_, high, low, close, volume):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
+    """Return whether every row can be a candle."""
     odd = 0
     for i in range(open_.size):  # comparisons with NaN are false
         fits = (high[i] >= open_[i]) & (high[i] >= close[i]) & (low[i] <= open_[i]) & (low[i] <= close[i])
         odd += 1 - (fits & (low[i] > 0.0) & (high[i] < np.inf) & (volume[i] >= 0.0) & (volume[i] < np.inf))
+    return odd == 0
+
+
+@loop
+def distances(ts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
+    """Return the smallest and the largest distance of open times, of which there are two at least."""
     later, before = ts[1:], ts[:-1]
     smallest = largest = later[0] - before[0]
     for i in range(later.size):
         smallest = min(smallest, later[i] - before[i])
         largest = max(largest, later[i] - before[i])
-    return odd == 0, smallest, largest
+    return smallest, largest
 
 
-def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
-    compiled = njit(cache=True, nogil=True, error_model="numpy")(loop)
+def _compiled(plain: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
+    compiled = loop(plain)
 
     def call(values: Floats, number: Any) -> Floats:
         out = np.empty(values.size)
@@ -42,17 +43,22 @@ def _compiled(loop: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
     return call
 
 
-_mean = njit(cache=True, nogil=True, error_model="numpy")(window_loops.mean)
-_crosses = njit(cache=True, nogil=True, error_model="numpy")(window_loops.crosses)
+_mean, _variance, _crosses = loop(window_loops.mean), loop(window_loops.variance), loop(window_loops.crosses)
 
 
 def _divided(*, by_period: bool) -> Callable[[Floats, int], Floats]:
     def call(values: Floats, period: int) -> Floats:
         out = np.empty(values.size)
-        _mean(values, period, float(period) if by_period else 1.0, out)
+        _mean(values, period, float(period) if by_period else 1.0, out, window_loops.room(2, period))
         return out
 
     return call
+
+
+def _varied(values: Floats, period: int) -> Floats:
+    out = np.empty(values.size)
+    _variance(values, period, out, window_loops.room(6, period))
+    return out
 
 
 def _crossed(first: Floats, second: Floats) -> Booleans:
@@ -67,6 +73,6 @@ COMPILED = Loops(
     strength=_compiled(recursions.strength),
     total=_divided(by_period=False),
     mean=_divided(by_period=True),
-    variance=_compiled(window_loops.variance),
+    variance=_varied,
     crosses=_crossed,
 )

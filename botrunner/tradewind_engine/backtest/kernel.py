@@ -1,4 +1,4 @@
-"""The loops over candles, compiled: signals in, trades and equity out. This and `compiled` are the files that know numba.
+"""The loops over candles, compiled: signals in, trades and equity out. Compiled by numba, as is `compiled`.
 
 Decides at a candle's close and fills at the next candle's open; stops, targets and ladders act inside candles, from the entry
 candle on. Knows nothing about documents, symbols or time. docs/reference/backtest-semantics.md states each rule.
@@ -7,11 +7,13 @@ candle on. Knows nothing about documents, symbols or time. docs/reference/backte
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from tradewind_engine.backtest.loading import allocating, loop
 
 # Columns of the trade table.
 ENTRY_INDEX, EXIT_INDEX, ENTRY_PRICE, EXIT_PRICE, AMOUNT, PROFIT, FEES, REASON = range(8)
 COLUMNS = 8
+SECOND_HALF, SECOND_PAIRS, SECOND_BYTES = map(np.uint64, (0xFFFFFFFF00000000, 0xFFFF0000FFFF0000, 0xFF00FF00FF00FF00))
 CACHED = 2048  # numbers that fit a processor's first cache with room for more
 EXIT_SIGNAL, EXIT_STOP, EXIT_TARGET, EXIT_TRAILING, EXIT_TIME = 0.0, 1.0, 2.0, 3.0, 4.0
 
@@ -68,7 +70,7 @@ class Moments(NamedTuple):
     longest: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def _budget(cash, close, measure, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return the quote currency that an entry decided at `close` spends."""
     if rules.risk > 0.0:
@@ -76,7 +78,7 @@ def _budget(cash, close, measure, rules):  # type: ignore[no-untyped-def]  # noq
     return rules.quote if rules.share == 0.0 else cash * rules.share
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def _fitting(amount, price, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return what of `amount` the market takes: whole steps of it, and nothing below its smallest order."""
     if rules.amount_step > 0.0:  # 0.3 / 0.1 is a little less than 3 in binary numbers
@@ -84,7 +86,7 @@ def _fitting(amount, price, rules):  # type: ignore[no-untyped-def]  # noqa: ANN
     return amount if amount * price >= rules.min_notional else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def _around(average, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return stop and target of a position bought at `average`: 0 and infinity where there is none."""
     stop = average * (1.0 - rules.stop) if rules.stop > 0.0 else 0.0
@@ -92,23 +94,45 @@ def _around(average, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     return stop, target
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def _next(flags, words, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
-    """Return the first place from `i` on where a flag is set, n if none is; `words` are the flags, eight at a time."""
-    while i < flags.size and i & 7:
-        if flags[i]:
-            return i
-        i += 1
+    """Return the first place from `i` on where a flag is set, n if none is; `words` are the flags, eight at a time.
+
+    Which of eight is told without a branch, as no processor could guess it. Places are unsigned here
+    and in the loops that fill: of a signed one each access asks whether it counts from the end.
+    """
     word = i >> 3
-    while word < words.size and words[word] == 0:
-        word += 1
-    i = max(i, word << 3)
-    while i < flags.size and not flags[i]:
+    if word < words.size:
+        before = np.uint64(8 * (i & 7))
+        found = words[np.uint64(word)] >> before << before
+        while found == 0 and word + 1 < words.size:
+            word += 1
+            found = words[np.uint64(word)]
+        if found != 0:
+            lowest = found & (~found + np.uint64(1))
+            upper, odd_pair, odd = (lowest & SECOND_HALF) != 0, (lowest & SECOND_PAIRS) != 0, (lowest & SECOND_BYTES) != 0
+            return 8 * word + 4 * int(upper) + 2 * int(odd_pair) + int(odd)
+        i = 8 * words.size
+    while i < flags.size and not flags[np.uint64(i)]:
         i += 1
     return i
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
+def _fill_level(equity, start, stop, cash):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Fill the account's value at closes in [start, stop) at which nothing is held."""
+    for k in range(np.uint64(start), np.uint64(stop)):
+        equity[k] = cash
+
+
+@loop
+def _fill_held(equity, close, start, stop, cash, amount):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    """Fill the account's value at closes in [start, stop) at which `amount` is held."""
+    for k in range(np.uint64(start), np.uint64(stop)):
+        equity[k] = cash + amount * close[k]
+
+
+@loop
 def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417, C901, PLR0912, PLR0915 - numba compiles one flat loop
     """Simulate one symbol.
 
@@ -157,7 +181,7 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
         if pending == 0 and amount == 0.0:  # on to the next entry
             start = i
             i = _next(entry, entry_words, max(i, rest_until))
-            equity[start : i + 1] = cash
+            _fill_level(equity, start, min(i + 1, candles), cash)
             if i < candles:
                 budget = _budget(cash, close[i], measure[i] if rules.risk > 0.0 else 0.0, rules)
                 pending = 1 if budget > 0.0 else 0
@@ -170,9 +194,7 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
             else:
                 i = _next(exit_, exit_words, i)
             in_market += i - start
-            worth, prices = equity[start:i], close[start:i]
-            for k in range(worth.size):
-                worth[k] = cash + amount * prices[k]
+            _fill_held(equity, close, start, i, cash, amount)
             if i >= candles:
                 break
         sold_at = 0.0
@@ -271,14 +293,22 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     return Totals(closed, won, in_market, fees, slipped, turnover, amount)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sums_of_returns(now, before, returns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+@loop
+def _sums_of_returns(now, before, returns, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return the sums of now / before - 1, of its square, and of the square where negative; shape (n,); `returns` is room.
 
     Quotients first, then four sums side by side: a processor does both several at a time, in a fixed order of additions.
+    `bits` gets the smallest and the largest of `now`, as the integers of the same bits: positive numbers stand in the same
+    order so, and integers, of which none is NaN, are compared several at a time while the divisions take their time.
     """
+    seen = now.view(np.int64)
+    smallest = largest = seen[0]
     for i in range(now.size):
         returns[i] = now[i] / before[i] - 1.0
+        smallest = min(smallest, seen[i])
+        largest = max(largest, seen[i])
+    bits[0] = smallest
+    bits[1] = largest
     a0 = a1 = a2 = a3 = 0.0
     b0 = b1 = b2 = b3 = 0.0
     c0 = c1 = c2 = c3 = 0.0
@@ -296,8 +326,8 @@ def _sums_of_returns(now, before, returns):  # type: ignore[no-untyped-def]  # n
     return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3), (c0 + c1) + (c2 + c3)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, D417 - numba compiles one flat loop
+@allocating
+def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
     """Measure an equity curve in one pass, a stretch at a time that fits a processor's first cache.
 
     Args:
@@ -308,9 +338,15 @@ def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # n
     Returns:
         Moments. Mean and deviation are those of all n - 1 returns.
     """
+    return _measured(equity, sums, squares, trades, np.empty(CACHED), np.empty(2))
+
+
+@loop
+def _measured(equity, sums, squares, trades, returns, extremes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915 - numba compiles one flat loop
+    """Return the moments; `returns` and `extremes` are room, shapes (CACHED,) and (2,)."""
     count = equity.size - 1
     blocks = sums.size
-    returns = np.empty(CACHED)
+    bits = extremes.view(np.int64)
     sums[:] = 0.0
     squares[:] = 0.0
     below = 0.0
@@ -333,10 +369,15 @@ def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # n
                 block += 1
                 stop_block = 1 + count * (block + 1) // blocks
             end = min(stop, stop_block, start + CACHED)
-            part, part_squares, part_below = _sums_of_returns(equity[start:end], equity[start - 1 : end - 1], returns)
+            part, part_squares, part_below = _sums_of_returns(equity[start:end], equity[start - 1 : end - 1], returns, bits)
             sums[block] += part
             squares[block] += part_squares
             below += part_below
+            if extremes[1] <= peak:  # no new peak: the lowest alone may be a new worst
+                if extremes[0] < worst * peak:
+                    worst = extremes[0] / peak
+                start = end
+                continue
             for i in range(start, end):
                 now = equity[i]
                 if now > peak:
