@@ -85,7 +85,8 @@ class Sweep:
         self._markets = [settings.markets.get(symbol, ANY_ORDER) for symbol in candles]
         self._tunes_rules = not RULE_OF.keys().isdisjoint(space.addresses)
         self._nodes = {node.id: node for node in evaluation_order(document)}
-        self._depends = _dependencies(self._nodes, space.addresses)
+        self._tuned = {name: _tuned_of(name, space.addresses) for name in self._nodes}
+        self._depends = _dependencies(self._nodes, self._tuned)
         tuned = tuple(sorted({axis for axes in self._depends.values() for axis in axes}))
         self._shared = [node for node in self._nodes.values() if not tuned or self._depends[node.id] != tuned]
         self._own = [node for node in self._nodes.values() if tuned and self._depends[node.id] == tuned]
@@ -190,20 +191,18 @@ class Sweep:
         scores.turnover[row] = turnover / self.settings.capital
 
     def _key(self, node: Node, point: Point) -> Key:
-        return (node.id, *(point[axis] for axis in self._depends[node.id]))
+        return (node.id, *[point[axis] for axis in self._depends[node.id]])
 
     def _bind(self, node: Node, point: Point) -> BoundNode:
         """Return `node` with the point's values, kept as there are few different ones of a node."""
-        own = {
-            address.partition(".")[2]: value
-            for address, value in zip(self.space.addresses, point, strict=True)
-            if address.partition(".")[0] == node.id
-        }
-        key = (node.id, *own.values())
-        if key not in self._bound:
-            tuned = node.model_copy(update={"params": {**node.params, **own}})
-            self._bound[key] = bind(tuned, self.document, compiled.COMPILED)
-        return self._bound[key]
+        tuned = self._tuned[node.id]
+        key = (node.id, *[point[axis] for axis, _ in tuned])
+        bound = self._bound.get(key)
+        if bound is None:
+            own = {name: point[axis] for axis, name in tuned}
+            changed = node.model_copy(update={"params": {**node.params, **own}})
+            bound = self._bound[key] = bind(changed, self.document, compiled.COMPILED)
+        return bound
 
     def _add(self, node: Node, point: Point, found: Mapping[Key, Any], layers: Layers) -> None:
         bound, key, own = self._bind(node, point), self._key(node, point), layers.grid.own
@@ -221,11 +220,17 @@ class Sweep:
         return kept[number]
 
 
-def _dependencies(nodes: Mapping[str, Node], addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def _tuned_of(node: str, addresses: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """Return the axes that set a parameter of a node, with the parameter's name."""
+    parts = [address.partition(".") for address in addresses]
+    return tuple((axis, parameter) for axis, (owner, _, parameter) in enumerate(parts) if owner == node)
+
+
+def _dependencies(nodes: Mapping[str, Node], tuned: Mapping[str, tuple[tuple[int, str], ...]]) -> dict[str, tuple[int, ...]]:
     """Return for each node the axes that its values depend on, ascending; `nodes` stand after their inputs."""
     found: dict[str, tuple[int, ...]] = {}
     for node in nodes.values():
-        axes = {axis for axis, address in enumerate(addresses) if address.partition(".")[0] == node.id}
+        axes = {axis for axis, _ in tuned[node.id]}
         for base in {base_of(reference) for reference in node.inputs} - set(PRICES):
             axes |= set(found[base])
         found[node.id] = tuple(sorted(axes))
