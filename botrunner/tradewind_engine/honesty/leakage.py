@@ -28,13 +28,21 @@ def tell_tales(candles: Candles) -> dict[str, float]:
         "volume": np.concatenate([[0.0], np.diff(np.log1p(candles.volume))]),
     }
     bound = max(SUSPICIOUS, 6.0 / math.sqrt(len(candles)))
-    found = {name: rank_correlation(values[:-1], body[1:]) for name, values in features.items()}
+    after = ranks(body[1:])
+    found = {name: correlation(ranks(values[:-1]), after) for name, values in features.items()}
     return {name: value for name, value in found.items() if abs(value) > bound}
 
 
-def rank_correlation(first: Floats, second: Floats) -> float:
-    """Return Spearman's correlation of two series, shape (n,), equal values ranked as they come; 0 where one does not vary."""
+def ranks(values: Floats) -> Floats:
+    """Return which place each value has by size, shape (n,), equal values in the order they come; all 0 where none varies."""
+    places = np.zeros(values.size)
+    if np.ptp(values) > 0:
+        places[np.argsort(values, kind="stable")] = np.arange(values.size)
+    return places
+
+
+def correlation(first: Floats, second: Floats) -> float:
+    """Return the correlation of two series, shape (n,), of their ranks Spearman's; 0 where one does not vary."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(float) for values in (first, second)]
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    return float(np.corrcoef(np.stack([first, second]))[0, 1])

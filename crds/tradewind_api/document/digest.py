@@ -8,6 +8,7 @@ over a file.
 import hashlib
 import json
 import math
+from json.encoder import encode_basestring
 from typing import Any
 
 from tradewind_api.document.model import StrategyDocument
@@ -22,8 +23,10 @@ def canonical_json(value: Any) -> bytes:
 
 def _canonical(value: Any) -> str:
     match value:
-        case None | bool() | str():
-            return json.dumps(value, ensure_ascii=False)
+        case str():
+            return encode_basestring(value)  # what json.dumps does with text, without an encoder made for each
+        case None | bool():
+            return json.dumps(value)
         case int():
             return str(value)
         case float():
@@ -32,7 +35,7 @@ def _canonical(value: Any) -> str:
             return "[" + ",".join(map(_canonical, value)) + "]"
         case dict():
             keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-            return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_canonical(value[key])}" for key in keys) + "}"
+            return "{" + ",".join(f"{encode_basestring(key)}:{_canonical(value[key])}" for key in keys) + "}"
         case _:
             raise ValueError(f"{type(value).__name__} is not JSON")
 

@@ -8,7 +8,7 @@ from tradewind_api.document.resolve import template, with_parameters
 from tradewind_engine.honesty.bootstrap import return_interval
 from tradewind_engine.honesty.causality import changed_decisions
 from tradewind_engine.honesty.deflated_sharpe import expected_best, probabilistic_sharpe, sharpe_skewness_kurtosis
-from tradewind_engine.honesty.leakage import rank_correlation, tell_tales
+from tradewind_engine.honesty.leakage import correlation, ranks, tell_tales
 from tradewind_engine.honesty.overfitting import overfitting
 
 
@@ -76,9 +76,10 @@ def test_the_interval_holds_the_return_and_widens_with_noise():
 def test_rank_correlation_sees_order_alone():
     """A monotone function of the other: 1; its mirror: -1; a constant: 0."""
     values = np.random.default_rng(3).standard_normal(500)
-    assert rank_correlation(values, np.exp(values)) == pytest.approx(1.0)
-    assert rank_correlation(values, -(values**3)) == pytest.approx(-1.0)
-    assert rank_correlation(values, np.ones(500)) == 0.0
+    assert correlation(ranks(values), ranks(np.exp(values))) == pytest.approx(1.0)
+    assert correlation(ranks(values), ranks(-(values**3))) == pytest.approx(-1.0)
+    assert correlation(ranks(values), ranks(np.ones(500))) == 0.0
+    assert ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [2.0, 0.0, 3.0, 1.0]
 
 
 def test_an_honest_market_tells_no_tale():
