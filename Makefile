@@ -74,8 +74,8 @@ soak: setup ## 20,000 simulated bot-hours with a million faults, and 300 kills o
 	@$(BIN)/python tests/simulation/run.py --seed 1000 --seeds 2000 --hours 10 --processes 300 --jobs $$(nproc) --shrink --resume $(SOAK)
 
 .PHONY: bench-engine
-bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes)
-	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python
+bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtesting.py in one run (about 8 minutes; ONLY="single cold" runs some groups)
+	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-bot
 bench-bot: setup ## Memory, start and tick-to-order time of a live bot against the simulated exchange (a minute)

@@ -1,6 +1,8 @@
 """`make bench-engine`: our engine beside vectorbt and backtesting.py, on the same candles in one run, repetitions in turn.
 
 Ratios are of medians. The peer's sweep of 10,000 pairs is not run (it takes minutes): its time is ten times that of 1,000.
+All Python sources are compiled first, as in the image and on every machine on which a command ran once. `--only` runs some of
+the groups: single, sweep, cold, live, optimisation.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import market
@@ -148,28 +151,54 @@ def optimisation(figures, ours, seeds):
     figures.add("  objective less that of TPE", float(np.median(better)), least=0)
 
 
+def compile_sources():
+    """Write the bytecode of our packages; where Python may not write it, each start would compile them anew."""
+    folders = {str(Path(find_spec(name).origin).parent) for name in ("tradewind_api", "tradewind_engine", "tradewind_cli")}
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *sorted(folders)], check=True)
+    print("bytecode of our packages: compiled before, as in the image")
+
+
+def colds(figures, peers):
+    """A fresh process each."""
+    fast, full = cold(sys.executable, peers)
+    figures.add("cold process, ours / vectorbt", fast / full, most=0.2, note=f"ours {fast:.2f} s, vectorbt {full:.2f} s")
+    figures.add("cold process, seconds", fast, most=1.2)
+
+
+def live(figures, ours):
+    """A bot's step."""
+    step = ours.run("live", SMALL)["figures"]
+    note = f"p99 {step['p99_us']:.0f} us, {step['nodes']} nodes"
+    figures.add("live step, one candle, us", step["median_us"], most=500, note=note)
+    figures.add("  its state, MiB", step["state_mib"], most=5)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", required=True, help="python of the environment with vectorbt and backtesting.py")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5, help="of the optimisation")
+    groups = ("single", "sweep", "cold", "live", "optimisation")
+    parser.add_argument("--only", nargs="+", choices=groups, default=groups, metavar="GROUP", help=", ".join(groups))
     asked = parser.parse_args()
     machine("numpy", "numba", "pandas", "hyperopt")
     names = ("vectorbt", "backtesting", "numpy", "numba", "pandas")
     versions = f"import importlib.metadata as m; print(', '.join(f'{{n}} {{m.version(n)}}' for n in {names}))"
     print("peers:", subprocess.run([asked.peers, "-c", versions], check=True, capture_output=True, text=True).stdout.strip())
+    compile_sources()
     figures = Figures()
     both = {"ours": Engine(sys.executable, "ours.py"), "vectorbt": Engine(asked.peers, "peer.py", "vectorbt")}
-    singles(figures, both, asked.peers, asked.repetitions)
-    sweeps(figures, both)
+    if "single" in asked.only:
+        singles(figures, both, asked.peers, asked.repetitions)
+    if "sweep" in asked.only:
+        sweeps(figures, both)
     both["vectorbt"].close()
-    fast, full = cold(sys.executable, asked.peers)
-    figures.add("cold process, ours / vectorbt", fast / full, most=0.2, note=f"ours {fast:.2f} s, vectorbt {full:.2f} s")
-    step = both["ours"].run("live", SMALL)["figures"]
-    note = f"p99 {step['p99_us']:.0f} us, {step['nodes']} nodes"
-    figures.add("live step, one candle, us", step["median_us"], most=500, note=note)
-    figures.add("  its state, MiB", step["state_mib"], most=5)
-    optimisation(figures, both["ours"], asked.seeds)
+    if "cold" in asked.only:
+        colds(figures, asked.peers)
+    if "live" in asked.only:
+        live(figures, both["ours"])
+    if "optimisation" in asked.only:
+        optimisation(figures, both["ours"], asked.seeds)
     both["ours"].close()
     figures.end()
 
