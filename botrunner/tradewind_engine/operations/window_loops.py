@@ -1,26 +1,27 @@
 """The sums and variances of `windows` as plain loops, for the back-test to compile: the same additions in the same order.
 
-Not called as they are: arrays of numpy are slow in plain loops. Blocks fit a processor's first cache.
+Not called as they are: arrays of numpy are slow in plain loops. A block and what is made of it fit a processor's first cache.
 """
 
 import numpy as np
 
 from tradewind_engine.candles import Booleans, Floats
 
-BLOCK = 2048
+BLOCK = 512  # at least; a block is as long as the windows, or half of the work would be on their beginnings
 
 
 def room(rows: int, period: int) -> Floats:
     """Return what a loop needs for the windows of one block; loops that allocate nothing run faster (`loading.loop`)."""
-    return np.empty((rows, BLOCK + period))
+    return np.empty((rows, max(BLOCK, period) + period))
 
 
 def mean(values: Floats, period: int, divisor: float, out: Floats, rows: Floats) -> None:  # noqa: C901 - compiled as one
     """Fill the sum of each window over `divisor`, NaN before there is one; `rows` are a `room` of two."""
     n = values.size
     out[: min(period - 1, n)] = np.nan
-    for start in range(period - 1, n, BLOCK):
-        stop = min(start + BLOCK, n)
+    block = max(BLOCK, period)
+    for start in range(period - 1, n, block):
+        stop = min(start + block, n)
         count = stop - start
         total = out[start:stop]
         sums = values[start - period + 1 : stop]  # sums[i] is the sum of values[i : i + size]
@@ -57,8 +58,9 @@ def variance(values: Floats, period: int, out: Floats, rows: Floats) -> None:
     out[: min(period - 1, n)] = np.nan
     mean, nothing = rows[4], rows[5]
     nothing[:] = 0.0
-    for start in range(period - 1, n, BLOCK):
-        stop = min(start + BLOCK, n)
+    block = max(BLOCK, period)
+    for start in range(period - 1, n, block):
+        stop = min(start + block, n)
         count = stop - start
         squares = out[start:stop]
         means = values[start - period + 1 : stop]
