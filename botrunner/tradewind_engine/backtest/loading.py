@@ -10,16 +10,16 @@ from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 
-class _Kept(FunctionCache):  # type: ignore[misc] - numba has no types
+class _Kept(FunctionCache):
     """Compiled code on disk, as `cache=True` has it."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the code for a signature, None if there is none. Compiling fills the tables by itself."""
         rtsys.initialize(target_context)
-        found = self._load_overload(sig, target_context)
+        found = super()._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         if found is None:
             _without_blas()
         return found
@@ -39,8 +39,8 @@ def _without_blas() -> None:
 
 
 def _kept(function: Callable[..., Any], **options: Any) -> Any:
-    compiled = njit(nogil=True, error_model="numpy", **options)(function)
-    compiled._cache = _Kept(function)  # noqa: SLF001 - what `cache=True` does
+    compiled: Any = njit(nogil=True, error_model="numpy", **options)(function)
+    compiled._cache = _Kept(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - what `cache=True` does
     return compiled
 
 

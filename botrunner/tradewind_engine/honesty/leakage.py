@@ -45,4 +45,4 @@ def correlation(first: Floats, second: Floats) -> float:
     """Return the correlation of two series, shape (n,), of their ranks Spearman's; 0 where one does not vary."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    return float(np.corrcoef(np.stack([first, second]))[0, 1])
+    return float(np.asarray(np.corrcoef(np.stack([first, second])))[0, 1])
