@@ -34,8 +34,8 @@ UNFINISHED = 2
 def main() -> int:
     """Run one seed, or many. Return 1 where something failed or a bound is missed, 2 where there is more to do."""
     options = _options()
-    todo = [("seed", seed) for seed in range(options.seed, options.seed + options.seeds)]
-    todo += [("processes", batch) for batch in range(-(-options.processes // KILLS_AT_ONCE))]
+    todo = [("processes", batch) for batch in range(-(-options.processes // KILLS_AT_ONCE))]
+    todo += [("seed", seed) for seed in range(options.seed, options.seed + options.seeds)]
     done = {} if options.resume is None else _done(options.resume, options.hours)
     left = [item for item in todo if item not in done or done[item]["failure"]]
     began = last = time.monotonic()
