@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind_cli.client import ApiError
+from tradewind_cluster import cluster
 from tradewind_cluster.layout import Layout
 from tradewind_demo import demo, images, release
 from tradewind_demo.kube import Kube
@@ -18,6 +19,7 @@ class Platform:
     def __init__(self, layout: Layout, folder: Path) -> None:
         self.layout, self.kube = layout, Kube(kubeconfig=str(layout.kubeconfig))
         release.define(self.kube)
+        cluster.learn_kinds(layout)
         tags = images.build_all(print)
         images.load_all(layout, tags, print)
         release.install(self.kube, tags, registry="localhost", local=True, speed=60)

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from portal_cluster import GROUP, MERGE, install, make_namespace
+from portal_cluster import GROUP, MERGE, make_namespace
 
 from tradewind_api.document.resolve import TEMPLATES, template
 from tradewind_api.kinds import KINDS
@@ -57,7 +57,6 @@ STRATEGY = {
 @pytest.fixture(scope="module")
 def server(api):
     """The API server with our definitions."""
-    install(api)
     make_namespace(api, NAMESPACE)
     return api
 

@@ -3,31 +3,13 @@
 import json
 import time
 
-import pytest
-from operator_kube import BOT, READY, Kube, ended
-from operator_process import OperatorProcess, install_rights
-from portal_cluster import GROUP, install, wait_for
+from operator_kube import BOT, READY, ended
+from portal_cluster import GROUP, wait_for
 
 from tradewind_api.resources import FORCE_DELETE_ANNOTATION, NOTICE_ANNOTATION, SHUTDOWN_FINALIZER
 from tradewind_cluster.api import ApiError
 
 LIVE = BOT | {"mode": "Live", "credentials": "main", "shutdownTimeoutSeconds": 10}
-
-
-@pytest.fixture(scope="module")
-def kube(api):
-    install(api)
-    install_rights(api)
-    return Kube(api)
-
-
-@pytest.fixture(scope="module")
-def operator(api, control_plane, kube, tmp_path_factory):
-    """A running operator."""
-    process = OperatorProcess(api, control_plane, tmp_path_factory.mktemp("operator"))
-    process.start()
-    yield process
-    assert 0 == process.stop(), process.log.read_text()[-2000:]
 
 
 def run(kube, namespace, name):

@@ -7,9 +7,8 @@ import json
 import time
 
 import pytest
-from operator_kube import BOT, READY, Kube, ended
-from operator_process import OperatorProcess, install_rights
-from portal_cluster import GROUP, install, wait_for
+from operator_kube import BOT, READY, ended
+from portal_cluster import GROUP, wait_for
 
 from tradewind_api.document.resolve import template
 from tradewind_cluster.api import ApiError
@@ -18,22 +17,6 @@ BACKTEST = {
     "strategy": {"template": "rsi"},
     "dataset": {"exchange": "simulated", "symbols": ["BTC/USDT"], "from": "2025-01-01", "to": "2025-02-01"},
 }
-
-
-@pytest.fixture(scope="module")
-def kube(api):
-    install(api)
-    install_rights(api)
-    return Kube(api)
-
-
-@pytest.fixture(scope="module")
-def operator(api, control_plane, kube, tmp_path_factory):
-    """A running operator."""
-    process = OperatorProcess(api, control_plane, tmp_path_factory.mktemp("operator"))
-    process.start()
-    yield process
-    assert 0 == process.stop(), process.log.read_text()[-2000:]
 
 
 def test_a_tenant_gets_a_namespace_of_its_own(kube, operator):

@@ -2,10 +2,8 @@
 
 import json
 
-import pytest
-from operator_kube import Kube, ended
-from operator_process import OperatorProcess, install_rights
-from portal_cluster import GROUP, install, wait_for
+from operator_kube import ended
+from portal_cluster import GROUP, wait_for
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 BACKTEST = {
@@ -19,22 +17,6 @@ RESULT = {
     "result": {"id": "r1", "sha256": "a" * 64},
     "summary": {"totalReturn": "0.5", "trust": "doubtful"},
 }
-
-
-@pytest.fixture(scope="module")
-def kube(api):
-    install(api)
-    install_rights(api)
-    return Kube(api)
-
-
-@pytest.fixture(scope="module")
-def operator(api, control_plane, kube, tmp_path_factory):
-    """A running operator."""
-    process = OperatorProcess(api, control_plane, tmp_path_factory.mktemp("operator"))
-    process.start()
-    yield process
-    assert 0 == process.stop(), process.log.read_text()[-2000:]
 
 
 def pods_of(kube, namespace, name):

@@ -16,7 +16,7 @@ from tradewind_cluster import binaries, images, kwok, machine, name_service, pre
 from tradewind_cluster.api import Api, ApiError
 from tradewind_cluster.certificates import make_certificates, write_kubeconfigs
 from tradewind_cluster.control_plane import choose_ports
-from tradewind_cluster.daemons import start_ticks
+from tradewind_cluster.daemons import Daemon, start_ticks
 from tradewind_cluster.layout import MARKER, ClusterError, Layout
 from tradewind_cluster.lock import exclusive
 from tradewind_cluster.options import Options, read_options, write_options
@@ -65,6 +65,15 @@ def down(layout: Layout, *, keep: bool = False) -> None:
     """End the cluster and remove what is of it; with `keep` its state stays. A cluster that never was is no error."""
     with exclusive(layout.state):
         teardown.tear_down(layout, keep=keep)
+
+
+def learn_kinds(layout: Layout) -> None:
+    """Have the controllers know kinds that were defined a moment ago, so that quotas count them at once.
+
+    The controller manager looks for new kinds each half a minute, and counts them in quotas that are there already only after
+    five minutes more. The one that the supervisor starts in its place knows them from its first second.
+    """
+    Daemon("kube-controller-manager", [], layout).kill()
 
 
 def supervisor_pid(layout: Layout) -> int | None:

@@ -13,7 +13,7 @@ from tradewind_operator.reconcile.finalizers import is_held, let_go
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN, OURS
 
-QUOTA_PATIENCE_S = 50.0
+QUOTA_PATIENCE_S = 10.0  # one that counts does so within a second
 
 
 async def reconcile_tenant(context: Context, key: tuple[str, str]) -> float | None:
@@ -70,7 +70,8 @@ async def _delete_live_bots(context: Context, tenant: Object) -> float | None:
 async def _quota_counts(context: Context, tenant: Object) -> bool:
     """Return whether the quota counts our kinds; one that still does not after a while is made anew.
 
-    A quota that is made soon after its kinds' definitions may refuse everything for minutes; made anew it works.
+    The controller manager looks for new kinds each half a minute. A quota that was there before it found ours is counted
+    only with the next full recalculation, five minutes later, and refuses everything until then; one made afterwards works.
     """
     key = (namespace_of(tenant), "plan")
     quota = context.world.children["ResourceQuota"].get(key)
