@@ -1,18 +1,16 @@
 """Making and deleting backtests through the API server; reading their reports from the store."""
 
-import asyncio
-from collections import defaultdict
 from typing import Any
 
 import orjson
 
 from tradewind_api.runner import ExchangeConfig
-from tradewind_portal.bots.service import labels_of
-from tradewind_portal.cluster.port import Cluster, Kind, Object, body_of, uid_of
+from tradewind_portal.cluster.port import Cluster, Kind, Object, uid_of
 from tradewind_portal.problems import Problem, not_found
 from tradewind_portal.results.queries import StoredReport
 from tradewind_portal.results.service import Results
 from tradewind_portal.strategies.checks import check_exchange, check_strategy, refuse
+from tradewind_portal.tenants.objects import TenantObjects
 from tradewind_portal.tenants.scope import TenantScope
 
 
@@ -20,41 +18,31 @@ class Backtests:
     """Backtests of one tenant at a time."""
 
     def __init__(self, cluster: Cluster, results: Results, exchanges: list[ExchangeConfig]) -> None:
-        self._cluster = cluster
+        self._backtests = TenantObjects(cluster, Kind.BACKTEST, "backtest")
         self._results = results
         self._exchanges = exchanges
-        self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def create(self, tenant: TenantScope, name: str, spec: dict[str, Any]) -> Object:
         """Return a new backtest. Raises Problem 409 if the name is taken, 422 for a bad spec, 403 for quota and policy."""
-        namespace = tenant.home()
         exchange = check_exchange(spec["dataset"]["exchange"], self._exchanges, "/spec/dataset/exchange")
         refuse([*exchange, *check_strategy(spec)])
-        async with self._making[namespace, name]:
-            if await self._cluster.get(Kind.BACKTEST, name, namespace) is not None:
-                raise Problem(409, "AlreadyExists", f"backtest {name} exists")
-            body = body_of(Kind.BACKTEST, name, spec, labels=labels_of(tenant))
-            return await self._cluster.apply(Kind.BACKTEST, body, namespace=namespace)
+        return await self._backtests.create(tenant, name, spec)
 
     async def get(self, tenant: TenantScope, name: str) -> Object:
         """Return a backtest. Raises Problem 404."""
-        item = await self._cluster.get(Kind.BACKTEST, name, tenant.home())
-        if item is None:
-            raise not_found(f"backtest {name}")
-        return item
+        return await self._backtests.get(tenant, name)
 
     def list(self, tenant: TenantScope) -> list[Object]:
         """Return the tenant's backtests by name."""
-        return self._cluster.cached_all(Kind.BACKTEST, tenant.home())
+        return self._backtests.list(tenant)
 
     async def delete(self, tenant: TenantScope, name: str) -> None:
         """Delete a backtest; its report stays. Raises Problem 404."""
-        if not await self._cluster.delete(Kind.BACKTEST, name, namespace=tenant.home()):
-            raise not_found(f"backtest {name}")
+        await self._backtests.delete(tenant, name)
 
     async def report(self, tenant: TenantScope, name: str) -> StoredReport:
         """Return the report, also of a backtest that was deleted. Raises Problem 404, saying what is missing."""
-        item = await self._cluster.get(Kind.BACKTEST, name, tenant.home())
+        item = await self._backtests.find(tenant, name)
         found = await self._results.find(uid_of(item) if item else None, tenant.uid, name)
         if found is not None:
             return found
