@@ -85,6 +85,10 @@ bench-bot: setup ## Memory, start and tick-to-order time of a live bot against t
 bench-simulator: setup ## Orders a second that the simulated exchange takes on one core, and 200 clients of its streams (a minute)
 	@$(BIN)/python tests/bench/simulator.py; rest=$$?; $(BIN)/python tests/bench/simulator_streams.py && exit $$rest
 
+.PHONY: bench-memory
+bench-memory: setup ## Resident memory at rest of operator, portal, paper bot and simulated exchange, and the images' sizes (a minute)
+	@$(BIN)/python tests/bench/memory.py
+
 # What `make up` and `tw` need, and no development tool.
 RUN := .venv-run
 

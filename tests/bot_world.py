@@ -163,6 +163,11 @@ class World:
         self._simulator = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: answers(f"http://127.0.0.1:{self.control}/readyz"))
 
+    @property
+    def simulator_pid(self) -> int:
+        assert self._simulator is not None
+        return self._simulator.pid
+
     def stop_simulator(self) -> None:
         self._simulator.kill()
         self._simulator.wait()

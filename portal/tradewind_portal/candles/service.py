@@ -13,11 +13,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_api.runner import ExchangeConfig, MissingRange
-from tradewind_engine.resampling import merge
-from tradewind_engine.timeframes import timeframe_ms
 from tradewind_portal.candles import queries
-from tradewind_portal.candles.files import CandleStream, ColumnFiles, joined, stream_of
+from tradewind_portal.candles.files import CandleStream, ColumnFiles
 from tradewind_portal.candles.queries import Stored
 from tradewind_portal.candles.ranges import Import, Plan, aligned, plan_range
 from tradewind_portal.clock import now_ms
@@ -89,13 +88,13 @@ class CandleLibrary:
         self, tenant_uid: str, exchange: str, symbol: str, timeframe: str, *, from_ms: int, to_ms: int
     ) -> CandleStream:
         """Return the candles that open in [from_ms, to_ms). Raises Problem 404 DataMissing, which names what is missing."""
-        step = timeframe_ms(timeframe)
+        step = TIMEFRAME_MS[timeframe]
         start, end = aligned(from_ms, step), aligned(to_ms, step)
         if start >= end:
             raise Problem(422, "Invalid", f"no candle of {timeframe} opens from {from_ms} up to {to_ms}")
         found = await self._store.read(lambda cursor: queries.of_symbol(cursor, tenant_uid, exchange, symbol))
         imports = [
-            Import(item.digest, timeframe_ms(item.timeframe), item.from_ms, item.to_ms, item.imported_ms) for item in found
+            Import(item.digest, TIMEFRAME_MS[item.timeframe], item.from_ms, item.to_ms, item.imported_ms) for item in found
         ]
         plan = plan_range(imports, step, start, end)
         if plan.missing:
@@ -109,10 +108,9 @@ class CandleLibrary:
         return await asyncio.to_thread(self._cut, plan, step, exchange, symbol, timeframe)
 
     def _cut(self, plan: Plan, step: int, exchange: str, symbol: str, timeframe: str) -> CandleStream:
-        parts = [self._files.open(cut.digest).between(cut.from_ms, cut.to_ms) for cut in plan.cuts]
-        if plan.step_ms != step and any(len(part) for part in parts):
-            parts = [merge(joined(parts), step)]  # both ends are aligned and covered, so every stretch is whole
-        return stream_of(parts, exchange, symbol, timeframe)
+        from tradewind_portal.candles.cutting import cut  # noqa: PLC0415 - it loads numpy, see there
+
+        return cut(self._files, plan, step, exchange, symbol, timeframe)
 
     async def _receive(self, body: AsyncIterator[bytes], target: Path) -> None:
         limit, size = self._settings.import_max_bytes, 0
