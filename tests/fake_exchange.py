@@ -6,47 +6,17 @@ It is the reference of the desk's tests: what it has is what happened, whatever 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from resting_order import Resting
+
 from tradewind_api.ledger import Intended
-from tradewind_engine.trading.orders import Report, ReportStatus, Trade
+from tradewind_engine.trading.orders import Report, Trade
 from tradewind_runner.brokers import errors
 from tradewind_runner.brokers.port import Balances, SeenOrder
 
 PRICE = Decimal(100)
-
-
-@dataclass
-class Resting:
-    """An order on the fake exchange; `lag` look-ups will not see it yet."""
-
-    intent: Intended
-    number: int
-    at_ms: int
-    status: ReportStatus = "Open"
-    trades: list[Trade] = field(default_factory=list)
-    lag: int = 0
-
-    @property
-    def filled(self) -> Decimal:
-        return sum((trade.amount for trade in self.trades), Decimal(0))
-
-    def report(self, *, trades: bool = True) -> Report:
-        return Report(f"x{self.number}", self.status, self.filled, tuple(self.trades) if trades else ())
-
-    def seen(self, report: Report | None = None) -> SeenOrder:
-        intent = self.intent
-        return SeenOrder(
-            intent.symbol,
-            intent.client_order_id,
-            intent.side,
-            intent.order_type,
-            intent.amount,
-            intent.price,
-            self.at_ms,
-            self.report() if report is None else report,
-        )
 
 
 class FakeExchange:
@@ -67,9 +37,9 @@ class FakeExchange:
             self.on_its_way.remove(item)
             self.take(item[1])
 
-    def take(self, intent: Intended, *, lag: int = 0) -> Resting:
+    def take(self, intent: Intended, *, hidden: int = 0) -> Resting:
         assert intent.client_order_id not in self.book, "an order was taken twice"
-        order = Resting(intent, len(self.book) + 1, self.now_ms, lag=lag)
+        order = Resting(intent, len(self.book) + 1, self.now_ms, hidden=hidden)
         self.book[intent.client_order_id] = order
         if intent.order_type == "market":
             self.fill(order, intent.amount)
@@ -102,7 +72,7 @@ class FakeBroker:
             case "lost before":
                 raise errors.OutcomeUnknownError("timeout")
             case "lost after" | "late":
-                self.exchange.take(intent, lag=3 if fault == "late" else 0)
+                self.exchange.take(intent, hidden=3 if fault == "late" else 0)
                 raise errors.OutcomeUnknownError("reset")
             case "on its way":
                 self.exchange.on_its_way.append((asyncio.get_running_loop().time() + self.delay_s, intent))
@@ -145,9 +115,9 @@ class FakeBroker:
                 raise errors.CredentialsRefusedError("-2015")
         self.exchange.arrive()
         order = self.exchange.book.get(client_order_id)
-        if order is None or order.lag:
+        if order is None or order.hidden:
             if order is not None:
-                order.lag -= 1
+                order.hidden -= 1
             self.exchange.absent[client_order_id] += 1
             return None
         return order.report(trades=fault != "no trades")

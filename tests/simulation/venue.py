@@ -6,15 +6,16 @@ As on the real one a client order id may be used again once its order has ended,
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 from chaos import Chaos
+from resting_order import Resting
 
 from tradewind_api.ledger import Intended
 from tradewind_engine.candles import Candles
-from tradewind_engine.trading.orders import Report, ReportStatus, Trade
+from tradewind_engine.trading.orders import Trade
 from tradewind_runner.brokers import errors
 from tradewind_runner.brokers.port import Balances, SeenOrder
 from tradewind_runner.exchange import Market
@@ -41,38 +42,6 @@ FIND = {"away": 0.06, "lost": 0.05, "limited": 0.01, "lag": 0.05, "no-trades": 0
 CANCEL = {"lost-before": 0.05, "lost-after": 0.05, "filled": 0.05, "away": 0.05}
 ASK = {"away": 0.04, "lost": 0.03}
 STREAM = {"dropped": 0.10, "twice": 0.10, "late": 0.05}
-
-
-@dataclass
-class Resting:
-    """An order that reached the book; `hidden` look-ups will not see it yet."""
-
-    number: int
-    intent: Intended
-    at_ms: int
-    status: ReportStatus = "Open"
-    trades: list[Trade] = field(default_factory=list)
-    hidden: int = 0
-
-    @property
-    def filled(self) -> Decimal:
-        return sum((trade.amount for trade in self.trades), Decimal(0))
-
-    def report(self, *, trades: bool = True) -> Report:
-        return Report(f"x{self.number}", self.status, self.filled, tuple(self.trades) if trades else ())
-
-    def seen(self, trades: tuple[Trade, ...] = ()) -> SeenOrder:
-        intent, report = self.intent, replace(self.report(trades=False), trades=trades)
-        return SeenOrder(
-            intent.symbol,
-            intent.client_order_id,
-            intent.side,
-            intent.order_type,
-            intent.amount,
-            intent.price,
-            self.at_ms,
-            report,
-        )
 
 
 class Venue:
@@ -132,7 +101,7 @@ class Venue:
             self._checked_ms = ms + MINUTE // 4
 
     def take(self, intent: Intended, now_ms: float, *, hidden: int = 0) -> Resting:
-        order = Resting(len(self.orders) + 1, intent, int(now_ms), hidden=hidden)
+        order = Resting(intent, len(self.orders) + 1, int(now_ms), hidden=hidden)
         self.orders.append(order)
         if intent.order_type == "market":
             self.fill(order, self.price_at(now_ms), now_ms)
@@ -173,7 +142,7 @@ class Venue:
         fault = self.chaos.one_of("stream", STREAM) if self.listeners else ""
         for queue in self.listeners.values():
             for _ in range({"dropped": 0, "twice": 2}.get(fault, 1)):
-                queue.put_nowait(order.seen(trades))
+                queue.put_nowait(order.seen(replace(order.report(trades=False), trades=trades)))
 
 
 class VenueMarket:
@@ -305,11 +274,11 @@ class VenueBroker:
 
     async def orders(self, symbol, *, since_ms):
         await self._ask("orders")
-        return [order.seen() for order in self.venue.orders if order.at_ms >= since_ms]
+        return [order.seen(order.report(trades=False)) for order in self.venue.orders if order.at_ms >= since_ms]
 
     async def open_orders(self, symbol):
         await self._ask("open")
-        return [order.seen() for order in self.venue.resting if order.status == "Open"]
+        return [order.seen(order.report(trades=False)) for order in self.venue.resting if order.status == "Open"]
 
     async def balances(self):
         await self._ask("balances")
