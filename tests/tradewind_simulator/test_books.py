@@ -1,5 +1,9 @@
 """Books that are made up around a candle's price."""
 
+import numpy as np
+import pytest
+
+from tradewind_engine.candles import Candles
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.exchange import SimulatedExchange
 from tradewind_simulator.market.books import book, trades
@@ -55,3 +59,24 @@ def test_a_level_keeps_its_amount_for_a_minute():
             assert amount == shown.setdefault(price, amount)
     later = dict(book(market, T0 + 60_000).bids)
     assert any(amount != shown.get(price, amount) for price, amount in later.items())
+
+
+@pytest.mark.parametrize(
+    ("close", "way"), [(104.0, [100.0, 95.0, 110.0, 104.0]), (98.0, [100.0, 110.0, 95.0, 98.0])], ids=["rises", "falls"]
+)
+def test_a_recorded_candle_goes_where_its_trades_are_printed(close, way):
+    """Against its direction first, then to the other extreme and its close: candle so far, book and trades say the same."""
+    ts = np.array([T0 - 60_000, T0], dtype=np.int64)
+    exchange = SimulatedExchange(VirtualClock(0, T0, 1))
+    columns = ([100.0, 100.0], [100.0, 110.0], [100.0, 95.0], [100.0, close], [9.0, 9.0])
+    market = exchange.list_recorded("BTC/USDT", Candles(ts, *(np.array(column) for column in columns)))
+    for number, moment in enumerate((T0, T0 + 20_000, T0 + 40_000, T0 + 59_999)):
+        candle = market.candles(T0, T0 + 1, moment)
+        passed = way[: number + 1]
+        assert [way[number], max(passed), min(passed)] == pytest.approx(
+            [candle.close[0], candle.high[0], candle.low[0]], rel=1e-4
+        )
+        shown = book(exchange.listings["BTCUSDT"], moment)
+        price = market.candles(T0, T0 + 1, moment // 100 * 100).close[0]  # when a book changes
+        assert float(shown.bids[0][0]) - 0.01 <= price <= float(shown.asks[0][0]) + 0.01
+        assert way[number] == float(trades(exchange.listings["BTCUSDT"], moment - 1000, moment)[-1].price)

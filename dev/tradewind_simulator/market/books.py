@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tradewind_engine.candles import Candles
 from tradewind_engine.trading.book import Book, Level, Print
+from tradewind_simulator.market.path import reached_ms, stations
 from tradewind_simulator.market.source import CandleSource
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _may_print(from_ms: int, to_ms: int, source: CandleSource) -> bool:
     if to_ms - from_ms >= step:
         return True
     last = to_ms - (to_ms - source.first_ms()) % step
-    return any(from_ms < open_ms + part * (step - 1) // 3 <= to_ms for open_ms in (last - step, last) for part in range(4))
+    return any(from_ms < reached_ms(open_ms, step, part) <= to_ms for open_ms in (last - step, last) for part in range(4))
 
 
 def _book(listing: "Listing", moment: int) -> Book:
@@ -104,11 +105,15 @@ def _book(listing: "Listing", moment: int) -> Book:
 def _prints(candles: Candles, step_ms: int, listing: "Listing") -> Iterator[Print]:
     tick, step = Decimal(listing.symbol.tick), Decimal(listing.symbol.step)
     for ts, open_, high, low, close, volume in zip(*(column.tolist() for column in candles.columns()), strict=True):
-        first, second = (high, low) if close < open_ else (low, high)
         quarter = max(1, int(volume / 4 / float(step))) * step
         before = open_
-        for part, price in enumerate((open_, first, second, close)):
-            moment = ts + part * (step_ms - 1) // 3
+        for part, price in enumerate(stations(open_, high, low, close)):
             trade_id = ts // step_ms * 4 + part
-            yield Print(trade_id, moment, round(price / float(tick)) * tick, quarter, "buy" if price >= before else "sell")
+            yield Print(
+                trade_id,
+                reached_ms(ts, step_ms, part),
+                round(price / float(tick)) * tick,
+                quarter,
+                "buy" if price >= before else "sell",
+            )
             before = price

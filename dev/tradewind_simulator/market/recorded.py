@@ -4,10 +4,11 @@ import numpy as np
 
 from tradewind_engine.candles import Candles
 from tradewind_engine.timeframes import infer_timeframe, timeframe_ms
+from tradewind_simulator.market.path import begun
 
 
 class RecordedMarket:
-    """Candles of one file. While a candle is in progress its price runs from open to close; closed, it is as recorded."""
+    """Candles of one file. While a candle is in progress its price goes through its extremes; closed, it is as recorded."""
 
     def __init__(self, candles: Candles) -> None:
         self.timeframe = infer_timeframe(candles.ts)
@@ -20,17 +21,7 @@ class RecordedMarket:
         if not len(found) or int(found.ts[-1]) + self.step_ms <= now_ms:
             return found
         done = (now_ms - int(found.ts[-1])) / self.step_ms
-        last = found[len(found) - 1 :]
-        price = last.open + (last.close - last.open) * done
-        begun = Candles(
-            last.ts,
-            last.open,
-            np.maximum(last.open, price),
-            np.minimum(last.open, price),
-            price,
-            np.round(last.volume * done, 8),
-        )
-        parts = zip(found[:-1].columns(), begun.columns(), strict=True)
+        parts = zip(found[:-1].columns(), begun(found[len(found) - 1 :], done).columns(), strict=True)
         ts, *prices = (np.concatenate(pair) for pair in parts)
         return Candles(ts.astype(np.int64), *(column.astype(np.float64) for column in prices))
 
