@@ -178,6 +178,7 @@ class World:
         config = {
             "bot": {"uid": UID, "name": "b", "namespace": "n", "tenant": "t", "plan": "pro", "generation": 1},
             "mode": "Paper",
+            "paperFill": "Candle",
             "exchange": {
                 "name": "simulated",
                 "ccxtId": "binance",

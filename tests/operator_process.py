@@ -1,5 +1,6 @@
 """The operator as a process of its own, under the account and the rights that the chart gives it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from free_ports import free_port
 from portal_cluster import RBAC, ROOT, make_namespace, wait_for
 
 HOME = "tradewind-operator-test"
-EXCHANGES = (
-    '[{"name": "simulated", "ccxtId": "binance", "endpoint": {"rest": "http://tradewind-simulator.tradewind.svc:9000"}}]'
+SIMULATOR = "tradewind-simulator.tradewind.svc:9000"
+EXCHANGES = json.dumps(
+    [{"name": "simulated", "ccxtId": "binance", "endpoint": {"rest": f"http://{SIMULATOR}", "ws": f"ws://{SIMULATOR}"}}]
 )
 
 

@@ -15,6 +15,7 @@ from tradewind_runner.exchange import Exchange, Market
 from tradewind_runner.feed.tape import Tape
 
 FIRST_BOOKS_S = 10.0
+LATENCY_S = 0.05  # to the exchange, once, on its own clock
 
 
 class BookPaper(PaperBroker):
@@ -34,13 +35,14 @@ class BookPaper(PaperBroker):
         self._watching: asyncio.Task[None] | None = None
         self._waiting: set[str] = set()
         self._shown = asyncio.Event()
-        super().__init__({}, self._rates, state, exchange.clock.now_ms)
+        self._way_s = LATENCY_S / exchange.clock.speed
+        super().__init__({}, self._rates, state, exchange.clock.now_ms, latency_s=self._way_s)
 
     async def connect(self) -> object:
         """Put back what rested, and wait for the books. Raises ExchangeUnavailableError."""
         if self._watching is None:
             rules = {name: _rules(market) for name, market in self._known().items()}
-            super().__init__(rules, self._rates, self._ledger, self._exchange.clock.now_ms)
+            super().__init__(rules, self._rates, self._ledger, self._exchange.clock.now_ms, latency_s=self._way_s)
             self.restore(self._ledger())
             self._waiting = set(rules)
             tape = Tape(self._config, self._exchange.parsed_markets, sorted(rules), show=self.show, printed=self.printed)

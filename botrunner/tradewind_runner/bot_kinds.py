@@ -18,7 +18,7 @@ from tradewind_runner.reporter import Reporter
 async def make_bot(config: BotConfig, exchange: Exchange, reporter: Reporter, answer: StartAnswer) -> AsyncIterator[BotLoop]:
     """Yield the bot, and let go of its connections after it. Raises ConfigurationError.
 
-    What only one kind needs is imported only by it: a paper bot loads no WebSocket.
+    What only one kind needs is imported only by it: a bot that fills by candle loads no WebSocket.
     """
     if config.mode == "Paper" and config.paper_fill == "Candle":
         yield PaperBot(config, exchange, reporter, answer)
@@ -48,11 +48,15 @@ async def _book_bot(
     config: BotConfig, exchange: Exchange, reporter: Reporter, answer: StartAnswer, symbols: list[str]
 ) -> AsyncIterator[BotLoop]:
     """Yield a paper bot whose orders are matched in the market's own book."""
-    if config.exchange.endpoint is not None and config.exchange.endpoint.ws is None:
+    if not config.exchange.streams:
         raise ConfigurationError("paperFill Book needs the exchange's WebSocket, and its endpoint has none; use Candle")
     from tradewind_runner.book_paper import BookPaper  # noqa: PLC0415 - see above
+    from tradewind_runner.feed.tape import unwatchable  # noqa: PLC0415 - see above
     from tradewind_runner.order_bot import OrderBot  # noqa: PLC0415 - see above
 
+    if missing := await unwatchable(config.exchange):
+        found = f"paperFill Book needs the {' and '.join(missing)} of {config.exchange.name} as a stream"
+        raise ConfigurationError(f"{found}, which ccxt does not have; use Candle")
     broker = BookPaper(config.exchange, exchange, markets=lambda: bot.markets, state=lambda: bot.state)
     bot = OrderBot(config, exchange, reporter, answer, feed=make_feed(config, exchange, symbols), broker=broker)
     try:
@@ -65,7 +69,7 @@ def make_feed(config: BotConfig, exchange: Exchange, symbols: list[str]) -> Feed
     """Return the market data of a configuration: by WebSocket, unless a made-up exchange has none."""
     lookback = lookback_of(parse_document(config.strategy))
     rest = RestFeed(exchange, config.timeframe, lookback)
-    if config.exchange.endpoint is not None and config.exchange.endpoint.ws is None:
+    if not config.exchange.streams:
         return rest
     from tradewind_runner.feed.pro import FINAL_WORDS, ProCandleSocket  # noqa: PLC0415 - see above
     from tradewind_runner.feed.stream import StreamFeed  # noqa: PLC0415 - see above

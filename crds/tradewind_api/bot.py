@@ -105,9 +105,9 @@ class TradingBotSpec(Resource):
         default=None, min_length=1, max_length=63, description="Name of an exchange key of the portal."
     )
     paper_fill: Literal["Candle", "Book"] = Field(
-        default="Candle",
-        description="How paper orders fill. Candle: at the next candle's open, as the back-test does. "
-        "Book: against the order book, with partial fills.",
+        default="Book",
+        description="How paper orders fill. Book: against the exchange's order book and trades, with partial fills. "
+        "Candle: at the next candle's open, as the back-test does.",
     )
     capital: BotCapital = Field(description="Funds that the bot may use.")
     risk: BotRisk = Field(default=BotRisk(), description="Limits.")

@@ -30,7 +30,7 @@ WireSecret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, re
 
 
 class Endpoint(Contract):
-    """Where an exchange is found instead of its own address: base URLs without a path."""
+    """Where an exchange is found instead of its own address: base URLs without a path. Without `ws` it streams nothing."""
 
     rest: str
     ws: str | None = None
@@ -47,6 +47,11 @@ class ExchangeConfig(Contract):
     maker_fee_bps: BasisPoints = 10
     taker_fee_bps: BasisPoints = 10
     slippage_bps: BasisPoints = 2
+
+    @property
+    def streams(self) -> bool:
+        """Whether it has a WebSocket: candles and books come by it."""
+        return self.endpoint is None or self.endpoint.ws is not None
 
 
 class Subject(Contract):
@@ -90,7 +95,7 @@ class BotConfig(Contract):
     capital: Capital
     risk: RiskLimits = RiskLimits()
     credentials: str | None = None
-    paper_fill: Literal["Candle", "Book"] = "Candle"
+    paper_fill: Literal["Candle", "Book"] = "Book"
     run_policy: Literal["Running", "Paused", "Stopped"] = "Running"
     stop_policy: Literal["LeaveOpen", "CancelOrders", "CancelOrdersAndClosePositions"] = "CancelOrders"
     shutdown_timeout_seconds: int = Field(default=120, ge=1, le=900)

@@ -117,10 +117,12 @@ def _row(bot: dict[str, Any]) -> dict[str, Any]:
     ledger = bot.get("ledger") or {}
     ready = next((c["status"] for c in bot["status"].get("conditions", []) if c["type"] == "Ready"), None)
     capital = float(ledger.get("capital") or 0)
+    mode = bot["spec"].get("mode", "Paper")
     gained = f"{(float(ledger['equity']) / capital - 1) * 100:.2f} %" if capital else None
     return {
         "name": bot["metadata"]["name"],
-        "mode": bot["spec"].get("mode", "Paper"),
+        "mode": mode,
+        "fills": bot["spec"].get("paperFill", "Book") if mode == "Paper" else "Exchange",
         "symbols": ",".join(bot["spec"]["symbols"]),
         "summary": bot["status"].get("summary"),
         "ready": ready,

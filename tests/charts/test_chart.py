@@ -1,6 +1,7 @@
 """The chart: clean for helm, valid for Kubernetes, restricted in every pod, strict about values."""
 
 import base64
+import json
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tradewind_api.runner import ExchangeConfig
 from tradewind_cluster import binaries
 from tradewind_portal.keys.envelope import Envelopes
 
@@ -119,6 +121,18 @@ def test_the_key_that_seals_exchange_keys_is_made_and_stays(manifests, tmp_path)
 def test_a_wrong_value_is_refused(helm, value):
     """By the schema, before anything is installed."""
     assert 0 != helm("template", "tradewind", str(CHART), "--set", value).returncode
+
+
+@pytest.mark.cluster
+def test_the_simulated_exchange_streams(manifests):
+    """Bots and portal are told of its WebSocket: paper bots fill in its books unless they say otherwise."""
+    for name, pod in pods(manifests(["--set", "simulator.enabled=true,simulator.speed=30"])):
+        values = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+        told = [value for key, value in values.items() if key.endswith("_EXCHANGES")]
+        assert len(told) == (name != "tradewind-simulator")
+        for text in told:
+            (exchange,) = [ExchangeConfig.model_validate(item) for item in json.loads(text)]
+            assert ("ws://tradewind-simulator.tw.svc:9000", 30) == (exchange.endpoint.ws, exchange.clock_speed)
 
 
 @pytest.mark.cluster

@@ -84,10 +84,11 @@ def refusal(server, resource, **changes):
 
 
 def test_a_plain_bot_gets_the_defaults(server):
-    """Paper, running, orders cancelled when stopped."""
+    """Paper in the order book, running, orders cancelled when stopped."""
     spec = create(server, BOT)["spec"]
-    assert ("Paper", "Running", "CancelOrders", 120) == (
+    assert ("Paper", "Book", "Running", "CancelOrders", 120) == (
         spec["mode"],
+        spec["paperFill"],
         spec["runPolicy"],
         spec["stopPolicy"],
         spec["shutdownTimeoutSeconds"],

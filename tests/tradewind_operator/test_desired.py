@@ -23,11 +23,13 @@ from tradewind_operator.settings import OperatorSettings
 
 TENANT = {"metadata": {"name": "acme", "uid": "t-1", "generation": 1}, "spec": {"plan": "pro"}}
 NAMESPACE = namespace_of(TENANT)
+HOST = "tradewind-simulator.tradewind.svc:9000"
 SIMULATED = ExchangeConfig.model_validate(
-    {"name": "simulated", "ccxtId": "binance", "endpoint": {"rest": "http://tradewind-simulator.tradewind.svc:9000"}}
+    {"name": "simulated", "ccxtId": "binance", "endpoint": {"rest": f"http://{HOST}", "ws": f"ws://{HOST}"}}
 )
+SILENT = ExchangeConfig.model_validate({"name": "silent", "ccxtId": "binance", "endpoint": {"rest": f"http://{HOST}"}})
 REAL = ExchangeConfig(name="binance", ccxt_id="binance")
-SETTINGS = OperatorSettings(exchanges=[SIMULATED, REAL])
+SETTINGS = OperatorSettings(exchanges=[SIMULATED, REAL, SILENT])
 BOT = {
     "metadata": {"name": "bot", "namespace": NAMESPACE, "uid": "b-1", "generation": 3},
     "spec": {
@@ -125,11 +127,20 @@ def test_an_optimisation_is_checked_before_anything_runs():
     assert "rsi.params.period: period must be between 2 and 199, got 5000" in refused.facts[-1].message
 
 
-@pytest.mark.parametrize(("asked", "told"), [({}, "Candle"), ({"paperFill": "Book"}, "Book")])
+@pytest.mark.parametrize(("asked", "told"), [({}, "Book"), ({"paperFill": "Candle"}, "Candle")])
 def test_the_fill_model_reaches_the_pod(asked, told):
-    """What the resource says, and Candle where an older one says nothing."""
+    """What the resource says, and Book where it says nothing."""
     objects = desired_bot(bot_with(**asked), context(), PodState()).objects
     assert told == BotConfig.model_validate_json(of_kind(objects, "ConfigMap")["data"]["bot.json"]).paper_fill
+
+
+def test_without_books_a_bot_that_fills_in_them_is_refused():
+    """Never another fill model than the one that was asked for; whoever asks for none is told how to choose."""
+    plan = desired_bot(bot_with(exchange="silent"), context(), PodState())
+    assert ([], "NoBooks", False) == (plan.objects, plan.facts[0].reason, plan.facts[0].holds)
+    assert "no WebSocket of silent" in plan.facts[0].message
+    assert "set Candle" in plan.facts[0].message
+    assert desired_bot(bot_with(exchange="silent", paperFill="Candle"), context(), PodState()).objects
 
 
 @pytest.mark.parametrize(("policy", "replicas"), [("Running", 1), ("Paused", 1), ("Stopped", 0)])

@@ -11,6 +11,7 @@ from live_kills import kill_pods
 from live_world import KEY, SECRET, LiveWorld, check_against_exchange, holding
 
 pytestmark = pytest.mark.slow
+PAPER = {"mode": "Paper", "paperFill": "Book", "credentials": None}
 CLOSE = {"stopPolicy": "CancelOrdersAndClosePositions"}
 
 
@@ -180,10 +181,20 @@ def test_a_live_bot_that_is_stopped_before_it_started_promises_nothing(world):
     assert ("Stopped", False) == (world.words(0)["code"], world.words(0)["receipt"])
 
 
+def test_without_books_paper_is_refused_and_not_filled_otherwise(world):
+    """An exchange that streams nothing, and a bot that wants its book: it ends, and says what to choose."""
+    world.portal.credential = None
+    where = {"rest": f"http://127.0.0.1:{world.rest}"}
+    world.configure(**PAPER, exchange={"name": "silent", "ccxtId": "binance", "endpoint": where})
+    assert 1 == world.start_bot().wait(30)
+    assert ("Failed", "use Candle") == (world.words(0)["code"], world.words(0)["message"].rpartition("; ")[2])
+    assert [] == world.portal.events
+
+
 def test_paper_in_the_markets_own_book(world):
     """No key, no order at the exchange: filled against its book and trades, with its fees; killed once, and nothing is lost."""
     world.portal.credential = None
-    world.configure(mode="Paper", paperFill="Book", credentials=None)
+    world.configure(**PAPER)
     bot = world.start_bot()
     wait_for(lambda: len(world.portal.of_type("Closed")) >= 2, 60)
     bot.kill()

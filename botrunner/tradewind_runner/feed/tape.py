@@ -5,6 +5,7 @@ nobody sees. Errors of ccxt end here.
 """
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable
@@ -15,11 +16,27 @@ from tradewind_api.ledger import Side
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Book, Level, Print
 from tradewind_runner.exchange import ccxt_settings
-from tradewind_runner.lean_ccxt import new_session, streaming_class
+from tradewind_runner.lean_ccxt import UnknownExchangeError, new_session, streaming_class
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS = 25.0, 0.2, 10.0, 50
 EMPTY = Book((), ())
+WATCHED = {"watchOrderBook": "order books", "watchTrades": "trades"}
+
+
+async def unwatchable(config: ExchangeConfig) -> list[str]:
+    """Return what is needed here and ccxt does not stream of an exchange."""
+    try:
+        kind = streaming_class(config.ccxt_id)
+    except UnknownExchangeError:
+        return list(WATCHED.values())
+    session = new_session()
+    exchange = kind(ccxt_settings(config, session))
+    try:
+        return [words for ability, words in WATCHED.items() if not exchange.has.get(ability)]
+    finally:
+        await exchange.close()
+        await session.close()
 
 
 class Tape:
@@ -37,6 +54,7 @@ class Tape:
         self._config, self._markets, self._symbols = config, markets, symbols
         self._show, self._printed = show, printed
         self._heard = 0.0
+        self._numbers = itertools.count(1)  # the exchange's own are no numbers everywhere
 
     async def run(self) -> None:
         """Keep one connection after another."""
@@ -92,7 +110,7 @@ class Tape:
             while True:
                 for raw in await exchange.watch_trades(symbol):
                     self._heard = asyncio.get_running_loop().time()
-                    self._printed(symbol, _print(raw))
+                    self._printed(symbol, _print(raw, next(self._numbers)))
         except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as exc:
             return f"{type(exc).__name__}: {str(exc)[:200]}"
 
@@ -101,9 +119,9 @@ def _side(levels: Any) -> tuple[Level, ...]:
     return tuple((Decimal(str(level[0])), Decimal(str(level[1]))) for level in levels[:LEVELS])
 
 
-def _print(raw: dict[str, Any]) -> Print:
+def _print(raw: dict[str, Any], number: int) -> Print:
     taker: Side | None = raw["side"] if raw.get("side") in {"buy", "sell"} else None
     price, amount = Decimal(str(raw["price"])), Decimal(str(raw["amount"]))
     if not (price.is_finite() and amount.is_finite() and price > 0 and amount > 0):
         raise ValueError(f"no trade can be {amount} at {price}")
-    return Print(int(raw["id"]), int(raw["timestamp"]), price, amount, taker)
+    return Print(number, int(raw["timestamp"]), price, amount, taker)

@@ -31,8 +31,9 @@ capabilities: {drop: [ALL]}
 {{- define "tradewind.exchanges" -}}
 {{- $exchanges := .Values.exchanges }}
 {{- if .Values.simulator.enabled }}
-{{- $rest := printf "http://tradewind-simulator.%s.svc:9000" .Release.Namespace }}
-{{- $exchanges = append $exchanges (dict "name" "simulated" "ccxtId" "binance" "endpoint" (dict "rest" $rest) "clockSpeed" .Values.simulator.speed) }}
+{{- $host := printf "tradewind-simulator.%s.svc:9000" .Release.Namespace }}
+{{- $endpoint := dict "rest" (printf "http://%s" $host) "ws" (printf "ws://%s" $host) }}
+{{- $exchanges = append $exchanges (dict "name" "simulated" "ccxtId" "binance" "endpoint" $endpoint "clockSpeed" .Values.simulator.speed) }}
 {{- end }}
 {{- $exchanges | toJson }}
 {{- end }}

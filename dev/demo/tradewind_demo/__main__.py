@@ -97,7 +97,7 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
         stretch = demo.feed(kube, client, market, say)
     with step("backtest"):
         report = demo.run_backtest(client, market, stretch)
-    with step("paper bot (waits for its first trade)"):
+    with step("paper bot (waits for its first trade, in the exchange's order book)"):
         bot = demo.run_bot(client, market)
     _print(kube, url, market, report, bot, password)
 

@@ -16,6 +16,7 @@ from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.plan import PlanSpec
 from tradewind_api.resources import NOTICE_ANNOTATION
+from tradewind_api.runner import ExchangeConfig
 from tradewind_operator.desired.config_map import bot_config, bot_config_map
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.network_policy import bot_policy
@@ -120,22 +121,39 @@ def admission(bot: Object, context: BotContext) -> Fact | None:
     if context.plan is None:
         return _no("PlanNotFound", f"the tenant's plan {context.tenant['spec']['plan']!r} does not exist: kubectl get plan")
     limits, spec, name = context.plan.limits, bot["spec"], context.plan.display_name
-    if context.settings.exchange(spec["exchange"]) is None:
-        offered = ", ".join(exchange.name for exchange in context.settings.exchanges) or "none"
+    exchange = context.settings.exchange(spec["exchange"])
+    if exchange is None:
+        offered = ", ".join(item.name for item in context.settings.exchanges) or "none"
         return _no("UnknownExchange", f"spec.exchange: {spec['exchange']!r} is not offered; there is {offered}")
-    if spec.get("mode") == "Live":
-        if "Live" not in context.plan.features:
-            return _no("PlanForbids", f"spec.mode: plan {name} does not include live trading; use Paper or another plan")
-        if context.live_rank >= limits.live_bots:
-            return _no("QuotaExceeded", f"plan {name} allows {limits.live_bots} live bots; older ones come first")
-        if not spec.get("credentials"):
-            return _no("NoCredentials", "spec.credentials: a live bot needs the name of an exchange key: tw keys ls")
+    if (refusal := _mode_refused(spec, context, context.plan, exchange)) is not None:
+        return refusal
     if len(spec["symbols"]) > limits.symbols_per_bot:
         return _no("PlanForbids", f"spec.symbols: plan {name} allows {limits.symbols_per_bot}, got {len(spec['symbols'])}")
     if context.rank >= limits.bots:
         return _no(
             "QuotaExceeded", f"plan {name} allows {limits.bots} bots; older ones come first: delete one or change the plan"
         )
+    return None
+
+
+def _mode_refused(spec: Object, context: BotContext, plan: PlanSpec, exchange: ExchangeConfig) -> Fact | None:
+    """Return why a bot may not trade live, or on paper in the way that it asks for. Never another fill model instead."""
+    if spec.get("mode") != "Live":
+        if spec.get("paperFill", "Book") == "Candle" or exchange.streams:
+            return None
+        return _no(
+            "NoBooks",
+            f"spec.paperFill: the platform has no WebSocket of {exchange.name}, so no order book to fill in; set Candle, "
+            "which fills at the next candle's open, or ask the platform engineer for the exchange's endpoint.ws",
+        )
+    if "Live" not in plan.features:
+        return _no(
+            "PlanForbids", f"spec.mode: plan {plan.display_name} does not include live trading; use Paper or another plan"
+        )
+    if context.live_rank >= plan.limits.live_bots:
+        return _no("QuotaExceeded", f"plan {plan.display_name} allows {plan.limits.live_bots} live bots; older ones come first")
+    if not spec.get("credentials"):
+        return _no("NoCredentials", "spec.credentials: a live bot needs the name of an exchange key: tw keys ls")
     return None
 
 

@@ -45,7 +45,7 @@ def bot_config(bot: Object, tenant: Object, document: StrategyDocument, exchange
         capital=Capital.model_validate(spec["capital"]),
         risk=RiskLimits.model_validate(spec.get("risk") or {}),
         credentials=spec.get("credentials"),
-        paper_fill=spec.get("paperFill", "Candle"),
+        paper_fill=spec.get("paperFill", "Book"),
         run_policy=spec.get("runPolicy", "Running"),
         stop_policy=spec.get("stopPolicy", "CancelOrders"),
         shutdown_timeout_seconds=spec.get("shutdownTimeoutSeconds", 120),
