@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import aiohttp
@@ -118,6 +119,19 @@ async def test_a_day_on_the_exchange_s_clock_ends_a_socket():
     async with World() as world:
         socket = await world.connect()
         world.wall += LIFE_MS - 1
+        world.pump.keep_house()
+        assert not next(iter(world.hub.connections)).ended
+        world.wall += 1
+        world.pump.keep_house()
+        assert 1001 == await end_of(socket)
+
+
+async def test_on_a_fast_clock_a_socket_lives_ten_minutes_of_the_wall():
+    """A day of an hourly candle a second is over in 24 s: too soon for a client, who connects at the wall's pace."""
+    async with World() as world:
+        world.exchange.clock = replace(world.exchange.clock, speed=3600)
+        socket = await world.connect()
+        world.wall += 599_999
         world.pump.keep_house()
         assert not next(iter(world.hub.connections)).ended
         world.wall += 1

@@ -26,6 +26,7 @@ TICK_MS = 100
 LEAST_WAIT_S = 0.01
 HOUSEKEEPING_S = 1.0
 LIFE_MS = 86_400_000
+LEAST_LIFE_S = 600.0  # of wall time: whoever connects anew does so at the wall's pace, whatever the clock's
 Event = dict[str, Any]
 
 
@@ -119,10 +120,11 @@ class Pump:
         self._hub.flush()
 
     def keep_house(self) -> None:
-        """Ping, and end connections that are a day old on the exchange's clock."""
-        now = self._exchange.clock.now_ms()
+        """Ping, and end connections that are a day old on the exchange's clock and not just a few moments on the wall's."""
+        clock = self._exchange.clock
+        now, life = clock.now_ms(), max(LIFE_MS, LEAST_LIFE_S * 1000 * clock.speed)
         for connection in tuple(self._hub.connections):
-            if now - connection.opened_ms >= LIFE_MS:
+            if now - connection.opened_ms >= life:
                 connection.close(1001, "24 hours are over")
             else:
                 connection.keep_alive()
