@@ -84,6 +84,13 @@ def test_a_ladder_buys_more_on_the_way_down():
     assert totals.turnover == pytest.approx(700 + amount * 90)
 
 
+def test_steps_of_a_ladder_follow_what_the_first_buy_spent():
+    """150 buy one whole unit at 100, so the step spends twice 100: two units at 90, not the three that twice 150 would buy."""
+    rows = [FLAT, (100, 100, 85, 88), FLAT, FLAT]
+    trades, _, _ = play(rows, [0], [2], quote=150.0, steps=1, spacing=0.1, factor=2.0, amount_step=1.0)
+    assert trades[0][4] == 1 + 2
+
+
 def test_a_gap_below_a_step_buys_at_the_open():
     """A limit order never pays more than the market: the step waits at 90, the candle opens at 85."""
     trades, _, _ = play([FLAT, FLAT, (85, 85, 85, 85), FLAT], [0], [2], quote=100.0, steps=1, spacing=0.1)

@@ -210,6 +210,8 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
             notional = amount * price
             entry_fees = notional * rules.fee
             spent = notional + entry_fees
+            if rules.amount_step > 0.0:
+                first_budget = spent  # steps of a ladder follow what was spent, not what was to be
             slipped += amount * open_[i] * rules.slippage
             cap = cash * rules.cap
             cash -= spent
