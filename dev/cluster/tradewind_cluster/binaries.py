@@ -116,7 +116,8 @@ def build(which: str, say: Callable[[str], None]) -> None:
     check(which)
     if any(module.cgo for module in todo):
         debian.install(CGO_PACKAGES, say)
-    say(f"building {', '.join(dict.fromkeys(module.folder for module in todo))} from source (once; Go's caches grow to about 5 GB)")
+    folders = ", ".join(dict.fromkeys(module.folder for module in todo))
+    say(f"building {folders} from source (once; Go's caches grow to about 5 GB)")
     for module in todo:
         with exclusive(folder(module)):  # another `up` may build the same at this moment
             for name, package in module.packages.items():

@@ -128,6 +128,35 @@ def export_image(name: str, archive: Path) -> None:
         raise ClusterError(f"exporting {name} failed: {done.stderr[-1500:]}")
 
 
+def export_images(names: list[str], archive: Path) -> None:
+    """Write several built images as one docker-archive, what they share once."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    half_done = archive.with_suffix(".new")
+    with tempfile.TemporaryDirectory(dir=cache_home()) as folder, tarfile.open(half_done, "w") as out:
+        entries, written = [], set[str]()
+        for name in names:
+            single = Path(folder) / "image.tar"
+            export_image(name, single)
+            with tarfile.open(single) as image:
+                entry = json.loads(_content(image, "manifest.json"))[0]
+                entries.append(entry)
+                for part in {entry["Config"], *entry["Layers"]} - written:
+                    out.addfile(image.getmember(part), image.extractfile(part))
+                    written.add(part)
+        manifest = json.dumps(entries).encode()
+        place = tarfile.TarInfo("manifest.json")
+        place.size = len(manifest)
+        out.addfile(place, io.BytesIO(manifest))
+    half_done.replace(archive)
+
+
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        raise ClusterError(f"{name} of an image's archive is no file")
+    return file.read()
+
+
 def load_built(layout: Layout, name: str) -> None:
     """Load an image that buildah built into the node."""
     with tempfile.TemporaryDirectory(dir=cache_home()) as folder:

@@ -71,6 +71,11 @@ def build_all(say: Callable[[str], None], registry: str = "localhost") -> dict[s
     return tags
 
 
+def names(tags: dict[str, str], registry: str) -> list[str]:
+    """Return the images' full names."""
+    return [f"{registry}/tradewind-{name}:{tag}" for name, tag in tags.items()]
+
+
 def load_all(layout: Layout, tags: dict[str, str], say: Callable[[str], None]) -> None:
     """Load the images that the node has not got."""
     record = layout.state / "loaded-images.json"
@@ -96,7 +101,7 @@ def push_all(tags: dict[str, str], registry: str, say: Callable[[str], None]) ->
         command = ["buildah", "push", "--quiet", image]
         done = subprocess.run(command, env=cluster_images.buildah_env(), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise DemoError(f"pushing {image} failed: {done.stderr[-800:]}")
+            raise DemoError(f"pushing {image} failed (is `buildah login` needed?): {done.stderr[-800:]}")
 
 
 def _build(image: Image, name: str, base: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tradewind_demo.images import ROOT
@@ -15,16 +14,17 @@ NODE_PORT = 30800
 CRDS = ("tradingbots", "backtests", "strategies", "tenants", "plans")
 
 
-def define(kube: Kube) -> None:
-    """Bring the definitions of our kinds, early: the API server's quotas count a new kind only after most of a minute.
+def define(kube: Kube) -> bool:
+    """Bring the definitions of our kinds, early, and return whether any is new: a cluster's quotas count it only after a while.
 
     kubectl remembers for hours which kinds and categories there are; it is made to look again.
     """
-    kube.kubectl(
-        "apply", "--server-side", "--force-conflicts", *(f"--filename={ROOT}/crds/{name}.tradewind.dev.yaml" for name in CRDS)
-    )
-    kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}.tradewind.dev" for name in CRDS), "--timeout=60s")
+    known = kube.kubectl("get", "crd", "-o", "name").split()
+    files = [f"--filename={ROOT}/crds/{name}.yaml" for name in definitions()]
+    kube.kubectl("apply", "--server-side", "--force-conflicts", *files)
+    kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in definitions()), "--timeout=60s")
     kube.kubectl("api-resources")
+    return any(f"customresourcedefinition.apiextensions.k8s.io/{name}" not in known for name in definitions())
 
 
 def install(kube: Kube, tags: dict[str, str], *, registry: str, local: bool, speed: float) -> None:
@@ -63,6 +63,7 @@ def wait_ready(kube: Kube, say: Callable[[str], None], seconds: float = 180) -> 
         deadline = time.monotonic() + seconds
         while not _up_to_date(kube, kind, name):
             _replace_broken(kube, kind, name)
+            _check_images(kube, name)
             if time.monotonic() > deadline:
                 component = name.removeprefix("tradewind-")
                 selector = f"app.kubernetes.io/component={component}"
@@ -90,6 +91,19 @@ def _replace_broken(kube: Kube, kind: str, name: str) -> None:
         kube.kubectl("-n", NAMESPACE, "delete", "pod", f"{name}-0", "--wait=false")
 
 
+def _check_images(kube: Kube, name: str) -> None:
+    """Raise DemoError where a pod waits for an image that does not come."""
+    selector = f"app.kubernetes.io/component={name.removeprefix('tradewind-')}"
+    for pod in (kube.get("-n", NAMESPACE, "pods", "-l", selector) or {}).get("items", []):
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            waiting = status["state"].get("waiting", {})
+            if waiting.get("reason") in {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}:
+                raise DemoError(
+                    f"{name}: node {pod['spec'].get('nodeName')} does not get the image {status['image']} "
+                    f"({waiting['reason']}): {waiting.get('message', '')[:400]}"
+                )
+
+
 def _up_to_date(kube: Kube, kind: str, name: str) -> bool:
     found = kube.get("-n", NAMESPACE, kind, name)
     if found is None:
@@ -109,13 +123,42 @@ def admin_password(kube: Kube) -> str:
     return base64.b64decode(secret["data"]["admin-password"]).decode()
 
 
-def remove(kube: Kube) -> None:
-    """Uninstall the release and delete its namespaces; definitions stay, as helm's users expect."""
-    kube.kubectl("delete", "tenants.tradewind.dev", "--all", "--ignore-not-found", "--wait=true", check=False)
+def remove(kube: Kube, tenants: frozenset[str], say: Callable[[str], None]) -> None:
+    """Uninstall the release and delete its namespaces; definitions stay, as Helm's users expect.
+
+    Raises DemoError where there are other tenants than `tenants`: they are not the demonstration's to delete.
+    """
+    if kube.get("crd", "tenants.tradewind.dev") is not None:
+        there = {item["metadata"]["name"] for item in (kube.get("tenants.tradewind.dev") or {"items": []})["items"]}
+        if there - tenants:
+            names = " ".join(sorted(there - tenants))
+            raise DemoError(
+                f"there are tenants that `make up` did not make: {names}; nothing was deleted. {_by_hand(kube, names)}"
+            )
+        for name in sorted(there):
+            _delete_tenant(kube, name, say)
+    say("uninstalling the chart")
     kube.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
-    kube.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", check=False)
+    kube.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    if kube.get("crd", "plans.tradewind.dev") is not None:  # the operator makes them where there are none
+        kube.kubectl("delete", "plans.tradewind.dev", "--all")
 
 
-def kubeconfig_of(path: Path) -> Kube:
-    """Return the cluster of a kubeconfig."""
-    return Kube(kubeconfig=str(path))
+def definitions() -> list[str]:
+    """Return the names of the definitions of our kinds."""
+    return [f"{name}.tradewind.dev" for name in CRDS]
+
+
+def _delete_tenant(kube: Kube, name: str, say: Callable[[str], None]) -> None:
+    """Delete a tenant while the operator is there to shut its bots down, and wait until its namespace is gone."""
+    say(f"deleting tenant {name}")
+    namespaces = kube.kubectl("get", "namespaces", "-l", f"tradewind.dev/tenant={name}", "-o", "name").split()
+    for what in (f"tenants.tradewind.dev/{name}", *namespaces):
+        done = kube.tried("delete", what, "--ignore-not-found", "--timeout=180s")
+        if done.returncode:
+            raise DemoError(f"{what} is not gone after 180 s: {done.stderr.strip()[-500:]}\n{_by_hand(kube, name)}")
+
+
+def _by_hand(kube: Kube, names: str) -> str:
+    kubectl = f"kubectl --context {kube.context}"
+    return f"See {kubectl} describe tenant {names}, or delete by hand: {kubectl} delete tenant {names}"
