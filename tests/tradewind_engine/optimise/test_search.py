@@ -9,6 +9,7 @@ from markets import from_closes, market
 from tradewind_api.backtest import Objective
 from tradewind_api.document.resolve import template
 from tradewind_api.document.validation import parse_document
+from tradewind_engine.backtest.simulate import MarketRules
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.optimise.objectives import OBJECTIVES, parse_constraint, value_of
 from tradewind_engine.optimise.search import Aim, search
@@ -141,3 +142,14 @@ def test_walk_forward_refuses_what_it_cannot_cut():
         walk_forward(DOCUMENT, space, CANDLES, SETTINGS, Aim(), folds=1)
     with pytest.raises(CandleError, match="one decision needs"):
         walk_forward(DOCUMENT, space, CANDLES, SETTINGS, Aim(), folds=50)
+
+
+def test_walk_forward_is_tested_at_the_market():
+    """Where the least order is more than the capital nothing is bought, neither in training nor on what followed."""
+    settings = SweepSettings("1h", threads=1, markets={"": MarketRules(min_notional=1e9)})
+    space = make_space(DOCUMENT, {"fast.period": (2, 4, 1)})
+    aim = Aim(objective="totalReturn", constraints=())
+    assert [0, 0] == [fold.test_trades for fold in walk_forward(DOCUMENT, space, CANDLES, settings, aim, folds=2).folds]
+    assert 0 < sum(fold.test_trades for fold in walk_forward(DOCUMENT, space, CANDLES, SETTINGS, aim, folds=2).folds)
+    with pytest.raises(NothingFoundError, match="the most trades of any were 0"):
+        run_study(DOCUMENT, space, CANDLES, settings, Aim())
