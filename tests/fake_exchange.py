@@ -14,7 +14,7 @@ from resting_order import Resting
 from tradewind_api.ledger import Intended
 from tradewind_engine.trading.orders import Report, Trade
 from tradewind_runner.brokers import errors
-from tradewind_runner.brokers.port import Balances, SeenOrder
+from tradewind_runner.brokers.port import Balances, Leave, SeenOrder, at_once
 
 PRICE = Decimal(100)
 
@@ -64,7 +64,8 @@ class FakeBroker:
         self.calls: list[str] = []
         self.delay_s = 30.0
 
-    async def place(self, intent: Intended) -> Report:  # noqa: C901 - one case a fault
+    async def place(self, intent: Intended, leave: Leave = at_once) -> Report:  # noqa: C901 - one case a fault
+        await leave()
         fault = self._next("place")
         self.exchange.posts[intent.client_order_id] += 1
         await asyncio.sleep(0.005)

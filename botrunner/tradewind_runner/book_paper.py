@@ -48,7 +48,8 @@ class BookPaper(PaperBroker):
             tape = Tape(self._config, self._exchange.parsed_markets, sorted(rules), show=self.show, printed=self.printed)
             self._watching = asyncio.create_task(tape.run())
         try:
-            await asyncio.wait_for(self._shown.wait(), FIRST_BOOKS_S)
+            async with asyncio.timeout(FIRST_BOOKS_S):
+                await self._shown.wait()
         except TimeoutError as exc:
             raise ExchangeUnavailableError(f"no order book came yet of {', '.join(sorted(self._waiting))}") from exc
         return None

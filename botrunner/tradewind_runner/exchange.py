@@ -19,7 +19,7 @@ from tradewind_runner.brokers.classify import Answer, retry_after_s
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.lean_ccxt import exchange_class, new_session
+from tradewind_runner.lean_ccxt import connected_by, exchange_class, new_session
 
 PAGE = 1000
 CLOCK_QUESTIONS = 3
@@ -45,7 +45,7 @@ class Market:
 def ccxt_settings(config: ExchangeConfig, session: aiohttp.ClientSession) -> dict[str, Any]:
     """Return what every ccxt object of this exchange is made with: spot alone, its end points, nothing that wants a key."""
     options: dict[str, Any] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
-    settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True, "session": session}
+    settings: dict[str, Any] = {"options": options, "timeout": 10_000, "enableRateLimit": True, **connected_by(session)}
     if config.endpoint is not None:
         api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
         settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}

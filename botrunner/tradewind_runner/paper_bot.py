@@ -44,7 +44,8 @@ class PaperBot(BotLoop):
         if self.config.stop_policy != "CancelOrdersAndClosePositions":
             return ""
         try:
-            await asyncio.wait_for(self.look_at_prices(), min(seconds, PRICES_S))
+            async with asyncio.timeout(min(seconds, PRICES_S)):
+                await self.look_at_prices()
         except (ExchangeUnavailableError, TimeoutError) as exc:
             log.warning("no price to sell at: %r", exc)
         self.close_positions("Stop")

@@ -1,6 +1,7 @@
 """The runner side of the portal, as a client. Every answer is checked against its model."""
 
 import json
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -76,7 +77,9 @@ class PortalClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        # A context of its own: the one that aiohttp has may trust nobody, see quick_start.
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context()) if self._url.startswith("https:") else None
+        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self
 
     async def __aexit__(

@@ -22,7 +22,7 @@ from tradewind_runner.brokers.classify import not_found
 from tradewind_runner.brokers.dialects import dialect_of
 from tradewind_runner.brokers.errors import ClockSkewError, OrderRejectedError, OutcomeUnknownError
 from tradewind_runner.brokers.limiter import Limiter
-from tradewind_runner.brokers.port import Balances, SeenOrder
+from tradewind_runner.brokers.port import Balances, Leave, SeenOrder, at_once
 from tradewind_runner.brokers.user_stream import user_stream
 from tradewind_runner.exchange_clock import ExchangeClock
 
@@ -62,11 +62,11 @@ class CcxtBroker:
         """Close the connections."""
         await self._client.close()
 
-    async def place(self, intent: Intended) -> Report:
+    async def place(self, intent: Intended, leave: Leave = at_once) -> Report:
         """Send an order; see the port."""
         amount, price, stop = self._on_grid(intent)
         try:
-            return await self._send(intent, amount, price, stop)
+            return await self._send(intent, amount, price, stop, leave)
         except OrderRejectedError as exc:
             if exc.code != "Filter":
                 raise
@@ -75,7 +75,7 @@ class CcxtBroker:
             if again == (amount, price, stop):
                 raise
             found = await self.find(intent.symbol, intent.client_order_id)
-            return found if found is not None else await self._send(intent, *again)
+            return found if found is not None else await self._send(intent, *again, leave)
 
     async def cancel(self, symbol: str, client_order_id: str) -> None:
         """Ask for an order's end; see the port."""
@@ -160,7 +160,9 @@ class CcxtBroker:
             raise OrderRejectedError(wrong or f"BelowMinimum: {amount} is too little of {intent.symbol}", code="Filter")
         return amount, price, stop
 
-    async def _send(self, intent: Intended, amount: Decimal, price: Decimal | None, stop: Decimal | None) -> Report:
+    async def _send(
+        self, intent: Intended, amount: Decimal, price: Decimal | None, stop: Decimal | None, leave: Leave
+    ) -> Report:
         parameters: dict[str, str] = {self._dialect.parameter: self._dialect.spell(intent.client_order_id)}
         if stop is not None:
             parameters["triggerPrice"] = format_decimal(stop)
@@ -168,7 +170,7 @@ class CcxtBroker:
         limit = None if price is None else format_decimal(price)
         arguments = (intent.symbol, kind, intent.side, format_decimal(amount), limit, parameters)
         try:
-            raw = await self._client.call(self._api.create_order, *arguments, urgent=intent.side == "sell")
+            raw = await self._client.call(self._api.create_order, *arguments, urgent=intent.side == "sell", leave=leave)
         except FailedError as failed:
             await self._translate(failed)
         return self._checked(raw, intent.symbol, intent.client_order_id, side=intent.side).report

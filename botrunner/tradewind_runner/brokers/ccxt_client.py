@@ -6,27 +6,26 @@ off. Numbers stay the text that they came as.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import aiohttp
-import certifi
 
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_runner import health
 from tradewind_runner.brokers.classify import Answer, classify
 from tradewind_runner.brokers.errors import BrokerError, ClockSkewError, RateLimitedError
 from tradewind_runner.brokers.limiter import Limiter
-from tradewind_runner.brokers.port import receive_window_ms
+from tradewind_runner.brokers.port import Leave, at_once, receive_window_ms
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.lean_ccxt import exchange_class
+from tradewind_runner.lean_ccxt import connected_by, exchange_class, secure_context
 
 TIMEOUT_MS, MOST_BYTES = 10_000, 8_000_000
 LATEST_MS = 4_102_444_800_000  # the year 2100
 Result = TypeVar("Result")
 _answers: ContextVar[list[Answer]] = ContextVar("answers")
+_leave: ContextVar[Leave] = ContextVar("leave", default=at_once)
 
 
 class FailedError(Exception):
@@ -51,8 +50,10 @@ class CcxtClient:
         await self.api.close()
         await self._session.close()
 
-    async def call(self, method: Callable[..., Awaitable[Result]], *arguments: Any, urgent: bool = False) -> Result:
-        """Return what a method of `api` returns.
+    async def call(
+        self, method: Callable[..., Awaitable[Result]], *arguments: Any, urgent: bool = False, leave: Leave = at_once
+    ) -> Result:
+        """Return what a method of `api` returns. `leave` is awaited when the request is built and signed, before it is sent.
 
         Raises:
             FailedError: It did not work; the meaning is inside.
@@ -62,7 +63,7 @@ class CcxtClient:
 
         await self._limiter.turn(urgent=urgent)
         box: list[Answer] = []
-        token = _answers.set(box)
+        token, gate = _answers.set(box), _leave.set(leave)
         try:
             return await method(*arguments)
         except (
@@ -83,6 +84,7 @@ class CcxtClient:
             raise failed from exc
         finally:
             _answers.reset(token)
+            _leave.reset(gate)
             if box:
                 self._limiter.told(box[-1].headers)
 
@@ -114,12 +116,7 @@ class _Capped(aiohttp.ClientResponse):
 
 
 def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted()), response_class=_Capped)
-
-
-def trusted() -> ssl.SSLContext:
-    """Return who is trusted: the authorities that ccxt brings along, for an image may have none."""
-    return ssl.create_default_context(cafile=certifi.where())
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=_Capped)
 
 
 def _kind(base: Any, clock: ExchangeClock) -> Any:
@@ -130,6 +127,10 @@ def _kind(base: Any, clock: ExchangeClock) -> Any:
 
         def milliseconds(self) -> int:
             return int(clock.now_ms()) if clock.synced else int(super().milliseconds())
+
+        async def fetch(self, *arguments: Any, **keywords: Any) -> Any:
+            await _leave.get()()
+            return await super().fetch(*arguments, **keywords)
 
         def handle_errors(self, status: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
             box = _answers.get(None)
@@ -155,7 +156,7 @@ def _settings(config: ExchangeConfig, credential: ExchangeCredential, session: a
         "options": options,
         "timeout": TIMEOUT_MS,
         "enableRateLimit": False,
-        "session": session,
+        **connected_by(session),
         "apiKey": credential.api_key.get_secret_value(),
         "secret": credential.secret.get_secret_value(),
     }

@@ -18,7 +18,7 @@ from tradewind_engine.trading.offers import End, Ended, Fill, Kind, Offer, Outco
 from tradewind_engine.trading.orders import Report, ReportStatus, Trade
 from tradewind_engine.trading.rounding import MarketRules, fault
 from tradewind_runner.brokers.errors import ExchangeUnavailableError, OrderRejectedError
-from tradewind_runner.brokers.port import Balances, SeenOrder
+from tradewind_runner.brokers.port import Balances, Leave, SeenOrder, at_once
 
 ZERO, OWNER, ENDED_KEPT = Decimal(0), "bot", 500
 STATUS: dict[End, ReportStatus] = {"Filled": "Filled", "Expired": "Expired", "Rejected": "Rejected", "Prevented": "Expired"}
@@ -97,8 +97,9 @@ class PaperBroker:
         """Take a trade of the market: it may fill what rests."""
         self._happened(symbol, self._markets[symbol].printed(trade))
 
-    async def place(self, intent: Intended) -> Report:
+    async def place(self, intent: Intended, leave: Leave = at_once) -> Report:
         """Take an order; see the port."""
+        await leave()
         await asyncio.sleep(self._latency)
         market = self._markets.get(intent.symbol)
         if market is None:

@@ -6,7 +6,7 @@ is asked about, it asks the exchange. It never sends an order a second time on i
 is not there.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -15,6 +15,11 @@ from tradewind_api.ledger import Intended, Side
 from tradewind_engine.trading.orders import Report
 
 RECEIVE_WINDOW_MS, WIDEST_WINDOW_MS = 5_000, 60_000
+Leave = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Let a request leave as soon as it is ready."""
 
 
 def receive_window_ms(clock_speed: float) -> int:
@@ -51,8 +56,11 @@ class Balances:
 class Broker(Protocol):
     """Where orders go. A sale and a cancel go before everything else when requests are scarce."""
 
-    async def place(self, intent: Intended) -> Report:
+    async def place(self, intent: Intended, leave: Leave = at_once) -> Report:
         """Send an order under its client order id; the answer carries the trades that it met at once, as far as they are known.
+
+        `leave` is awaited when the request is ready and before any byte of it is on the wire: that may have to wait for a disk.
+        What it raises comes out as it is, and then nothing has left.
 
         Raises:
             ExchangeUnavailableError: It was not taken; look it up, then it may be sent again.

@@ -1,9 +1,11 @@
 """The WebSocket of an exchange through ccxt.pro, one object for each connection. Errors of ccxt end here.
 
 `watch_*` gives one symbol's newest rows a call and forgets the others' between two calls, so rows are taken where ccxt has
-parsed them, before anything waits; the calls only keep the subscription and tell of a broken socket.
+parsed them, before anything waits; the calls only keep the subscription and tell of a broken socket. They hear of a candle a
+little later than we do, so that they do not stand between its close and an order.
 """
 
+import asyncio
 from typing import Any
 
 from tradewind_api.runner import ExchangeConfig
@@ -12,7 +14,7 @@ from tradewind_runner.feed.candle_book import Row
 from tradewind_runner.feed.stream import StreamBrokenError, Take
 from tradewind_runner.lean_ccxt import new_session, streaming_class
 
-ROWS_KEPT = 5
+ROWS_KEPT, LATER_S = 5, 0.05
 FINAL_WORDS = frozenset({"binance"})  # exchanges whose candles say that they have ended
 
 
@@ -44,6 +46,20 @@ class ProCandleSocket:
         await self._session.close()
 
 
+class _Patient:
+    """A connection of ccxt whose watchers wait for a moment."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def resolve(self, result: Any, message_hash: Any = None) -> Any:
+        asyncio.get_running_loop().call_later(LATER_S, self._client.resolve, result, message_hash)
+        return result
+
+
 def _listening(ccxt_id: str) -> Any:
     """Return the exchange's streaming class, made to tell of each row that it parses."""
     base = streaming_class(ccxt_id)
@@ -52,7 +68,7 @@ def _listening(ccxt_id: str) -> Any:
         take_row: Take
 
         def handle_ohlcv(self, client: Any, message: Any) -> None:
-            super().handle_ohlcv(client, message)
+            super().handle_ohlcv(_Patient(client), message)
             kline = message.get("k") if isinstance(message, dict) else None
             final = ""
             if isinstance(kline, dict) and kline.get("x") is True:
