@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of, parse_document
-from tradewind_api.fold import fold
-from tradewind_api.ledger import EventData, Halted, LedgerEvent, LedgerState, Started, event
+from tradewind_api.fold import follow
+from tradewind_api.ledger import EventData, Filled, Halted, LedgerEvent, LedgerState, Started, event
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.strategy.follow import Follower
@@ -250,14 +250,14 @@ class BotLoop:
         """Keep the events durably as one group, and let the state follow. Raises OutboxFullError; then nothing has happened."""
         group = self._envelopes(events, at_ms)
         self._reporter.put(group)
-        self._happened(group)
+        self._happened(events, group[0].at_ms)
 
-    def _happened(self, group: list[LedgerEvent]) -> None:
-        self._seq += len(group)
-        self.state = fold(group, self.state)
-        for entry in group:
-            if entry.type == "Filled":
-                health.ORDERS.labels(str(entry.data["side"])).inc()
+    def _happened(self, events: list[EventData], at_ms: int) -> None:
+        self._seq += len(events)
+        self.state = follow(((data, at_ms) for data in events), self.state)
+        for data in events:
+            if isinstance(data, Filled):
+                health.ORDERS.labels(data.side).inc()
 
     def _market(self, symbol: str) -> PaperMarket:
         rules, exchange = self._markets[symbol], self.config.exchange

@@ -1,10 +1,10 @@
 """The order desk: the one way to the exchange, that must never buy twice.
 
-An order is written down before it is sent. A lost answer leaves it in doubt: its symbol is blocked, and it is looked up with
-growing pauses until the exchange shows it, or has not known it often and long enough. Only an order that the exchange itself
-said it had not taken is sent again, under the same id, and only after a look-up did not find it. Everything is looked up at
-times, so that no report has to arrive; a report may come late, twice, or before its answer. What the ledger cannot keep has
-not happened here either.
+An order is written down before it is sent, and on the disk before a byte of it leaves. A lost answer leaves it in doubt: its
+symbol is blocked, and it is looked up with growing pauses until the exchange shows it, or has not known it often and long
+enough. Only an order that the exchange itself said it had not taken is sent again, under the same id, and only after a look-up
+did not find it. Everything is looked up at times, so that no report has to arrive; a report may come late, twice, or before its
+answer. What the ledger cannot keep has not happened here either.
 
 Knows no strategy, no wall clock and no socket: broker, ledger and exchange time are handed in, pauses are the running loop's.
 """
@@ -12,8 +12,9 @@ Knows no strategy, no wall clock and no socket: broker, ledger and exchange time
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
+from functools import partial
 
 from tradewind_api.heard import EPOCH_CHARACTERS, hear, heard
 from tradewind_api.ledger import EventData, Intended, LedgerState, Side
@@ -43,11 +44,21 @@ class BlockedError(Exception):
     """Nothing may be sent for this symbol now; `blocked` would have told so. Nothing was written down either."""
 
 
+class HeldBackError(Exception):
+    """An order that was written down must not be sent after all, for this reason. Nothing of it has left."""
+
+
+async def no_disk(_: Intended) -> None:
+    """Let an order leave at once: for a ledger that keeps everything durably by itself."""
+
+
 class OrderDesk:
     """All orders of one bot under one epoch.
 
-    `book` keeps events durably as one group, or raises OutboxFullError; `now_ms` is the exchange's time. `halted` says why no
-    request makes sense before a person has acted; `on_anomaly` is told what cannot be, each beginning with a word for its kind.
+    `book` keeps events as one group, or raises OutboxFullError; `now_ms` is the exchange's time. `may_leave` returns when an
+    order that was booked may go out, which has to wait for the disk; it raises OutboxFullError or HeldBackError where it may
+    not. Much can happen while it waits, so that its answer is the last word. `halted` says why no request makes sense before a
+    person has acted; `on_anomaly` is told what cannot be, each beginning with a word for its kind.
     """
 
     def __init__(
@@ -58,6 +69,7 @@ class OrderDesk:
         *,
         bot_uid: str,
         epoch: int,
+        may_leave: Callable[[Intended], Awaitable[None]] = no_disk,
         patience: Patience = PATIENCE,
         pace: Pace = PACE,
         candle_ms: int = 60_000,
@@ -65,7 +77,7 @@ class OrderDesk:
     ) -> None:
         self.halted: str | None = None
         self._broker, self._book, self._now = broker, book, now_ms
-        self._bot_uid, self._epoch, self._candle_ms = bot_uid, epoch, candle_ms
+        self._bot_uid, self._epoch, self._may_leave, self._candle_ms = bot_uid, epoch, may_leave, candle_ms
         self._patience, self._pace, self._on_anomaly = patience, pace, on_anomaly
         self._entries: dict[str, Entry] = {}
         self._last: dict[str, str] = {}
@@ -100,6 +112,8 @@ class OrderDesk:
 
     async def submit(self, intent: Intended) -> Order:
         """Write an order down and send it. A lost answer is no error: the order is then in doubt.
+
+        Where it must not leave any more once it is on the disk, it ends as rejected, with the reason.
 
         Raises:
             BlockedError: Something of this symbol is undecided.
@@ -243,9 +257,11 @@ class OrderDesk:
         return entry
 
     async def _send(self, entry: Entry) -> None:
-        intent, entry.not_taken, entry.in_flight = entry.order.intent, None, True
+        entry.not_taken, entry.in_flight = None, True
         try:
-            report = await self._broker.place(intent)
+            report = await self._broker.place(entry.order.intent, partial(self._leave, entry))
+        except (HeldBackError, OutboxFullError) as exc:
+            self._learn(entry, Refused(f"NotSent: {exc}"))
         except OrderRejectedError as exc:
             self._learn(entry, Lost(str(exc)) if exc.code == "Duplicate" else Refused(f"{exc.code}: {exc}"))
         except (CredentialsRefusedError, ForbiddenError) as exc:
@@ -264,6 +280,11 @@ class OrderDesk:
         finally:
             entry.in_flight = False
             self._wake.set()
+
+    async def _leave(self, entry: Entry) -> None:
+        await self._may_leave(entry.order.intent)
+        if self.halted is not None or entry.cancel:
+            raise HeldBackError(self.halted or "canceled meanwhile")
 
     def _may_resend(self, entry: Entry, exc: ExchangeUnavailableError) -> None:
         """Note that the exchange did not take it; it is sent again when a look-up has not found it."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
-from tradewind_api.ledger import Adjusted, EventData, Intended, LedgerEvent, Position
+from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, Position
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.orders import Order
 from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
@@ -27,7 +27,7 @@ from tradewind_runner.brokers.port import Balances, Broker, receive_window_ms
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed.port import Feed, Price
 from tradewind_runner.gate import Gate
-from tradewind_runner.order_desk import BlockedError, OrderDesk
+from tradewind_runner.order_desk import BlockedError, HeldBackError, OrderDesk
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 
@@ -60,7 +60,13 @@ class OrderKeeping(BotLoop):
         self._broker = broker
         clock = exchange.clock
         self.desk = OrderDesk(
-            broker, self._book, clock.now_ms, bot_uid=config.bot.uid, epoch=start.epoch, candle_ms=self._length
+            broker,
+            self._book,
+            clock.now_ms,
+            bot_uid=config.bot.uid,
+            epoch=start.epoch,
+            may_leave=self._may_leave,
+            candle_ms=self._length,
         )
         self._wakes: dict[str, asyncio.Event] = {}
         self._sell: dict[str, str] = {}
@@ -289,6 +295,18 @@ class OrderKeeping(BotLoop):
         self._sent_ms.append(self._loop_ms())
         return await self.desk.submit(intent)
 
+    async def _may_leave(self, intent: Intended) -> None:
+        """Return when an order is on the disk and still wanted. An exit goes without a disk too, and whatever has come up."""
+        buying = intent.side == "buy"
+        try:
+            await self._reporter.on_disk()
+        except OutboxFullError as exc:
+            self._disk = str(exc)
+            if buying:
+                raise
+        if buying and (reason := self._standing().blocked) is not None:
+            raise HeldBackError(reason)
+
     def _goes_with_the_end(self, intent: Intended) -> bool:
         """Return whether an order belongs to the stop policy: what closes a position, or the stop that it is left with."""
         policy = self.config.stop_policy
@@ -378,11 +396,11 @@ class OrderKeeping(BotLoop):
                 raise
         if isinstance(first, Intended):
             self._staged.pop(first.client_order_id, None)
-        self._happened(group)
+        self._happened(events, group[0].at_ms)
 
-    def _happened(self, group: list[LedgerEvent]) -> None:
-        super()._happened(group)
-        if any(entry.type in {"Filled", "Closed", "Adjusted"} for entry in group):
+    def _happened(self, events: list[EventData], at_ms: int) -> None:
+        super()._happened(events, at_ms)
+        if any(isinstance(data, Filled | Closed | Adjusted) for data in events):
             self._balances_due.set()
             for wake in self._wakes.values():
                 wake.set()

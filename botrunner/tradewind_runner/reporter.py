@@ -35,11 +35,19 @@ class Reporter:
         self._lease_until = asyncio.get_running_loop().time() + start.lease_seconds
 
     def put(self, group: list[LedgerEvent]) -> None:
-        """Keep a group durably and have it sent. Raises OutboxFullError; also when this epoch is over."""
+        """Keep a group and have it sent. Raises OutboxFullError; also when this epoch is over.
+
+        An intent is on its way to the disk at once, for an order waits for it.
+        """
         if self.over is not None:
             raise OutboxFullError(str(self.over))
         self._outbox.append(group)
+        self._outbox.sync_soon(now=any(entry.type == "Intended" for entry in group))
         self._more.set()
+
+    async def on_disk(self) -> None:
+        """Return when all that was put until now is on the disk. Raises OutboxFullError."""
+        await self._outbox.on_disk()
 
     def hold(self, group: list[LedgerEvent]) -> bool:
         """Keep a group in memory and have it sent; return whether it could be."""

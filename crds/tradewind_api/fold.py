@@ -212,12 +212,16 @@ def fold(events: Iterable[LedgerEvent], start: LedgerState | None = None) -> Led
 
     A halt outlives its pod and ends with the first Started of a newer generation: a person who edits the bot has acted.
     """
+    return follow(((entry.typed(), entry.at_ms) for entry in events), start or LedgerState())
+
+
+def follow(events: Iterable[tuple[EventData, int]], start: LedgerState) -> LedgerState:
+    """Return what `fold` returns, of events that are at hand as what their envelopes hold, each with its time."""
     book = _Book()
-    if start is not None:
-        for name in _Book.__slots__:
-            value = getattr(start, name)
-            setattr(book, name, dict(value) if isinstance(value, dict) else value)
-    for entry in events:
-        book.apply(entry.typed(), entry.at_ms)
-        book.last_event_ms = max(book.last_event_ms, entry.at_ms)
-    return LedgerState(**{name: getattr(book, name) for name in _Book.__slots__})
+    for name in _Book.__slots__:
+        value = getattr(start, name)
+        setattr(book, name, dict(value) if isinstance(value, dict) else value)
+    for data, at_ms in events:
+        book.apply(data, at_ms)
+        book.last_event_ms = max(book.last_event_ms, at_ms)
+    return start.model_copy(update={name: getattr(book, name) for name in _Book.__slots__})  # all of it was checked before

@@ -2,13 +2,14 @@
 
 As in the image, our modules are compiled to bytecode first. Against the real simulated exchange on loopback, which lists 1,500
 symbols at 600 times the speed. The wire is the socket: an order counts when its bytes are given to the kernel. The limiter of
-ccxt is off, ours is on.
+ccxt is off, ours is on. What the disk alone takes, in the same folder, stands beside it.
 """
 
 import argparse
 import asyncio
 import compileall
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from report import Figures, machine  # noqa: E402 - found by the path above
 
 from tradewind_api.ledger import LedgerState  # noqa: E402 - found by the path above
 from tradewind_api.runner import BotConfig, StartAnswer  # noqa: E402 - found by the path above
+from tradewind_runner.bot import settle_down  # noqa: E402 - found by the path above
 from tradewind_runner.bot_kinds import make_bot  # noqa: E402 - found by the path above
 from tradewind_runner.exchange import Exchange  # noqa: E402 - found by the path above
 from tradewind_runner.outbox import Outbox  # noqa: E402 - found by the path above
@@ -92,11 +94,29 @@ def start_time(figures, world, answer, repetitions):
     figures.add("import to connected, s", wall, most=0.6, note=note)
 
 
+def disk(folder, sync, room, lines=200):
+    """Return ms of each bare write of a line with its sync, at the end of a file or over room that is on the disk already."""
+    line, found = b"x" * 899 + b"\n", []
+    path = folder / "disk-alone"
+    path.write_bytes(bytes(room))
+    file = os.open(path, os.O_WRONLY)
+    os.fsync(file)
+    for number in range(lines):
+        time.sleep(0.01)
+        began = time.perf_counter()
+        os.pwrite(file, line, number * len(line))
+        sync(file)
+        found.append((time.perf_counter() - began) * 1000)
+    os.close(file)
+    path.unlink()
+    return found
+
+
 async def trade(world, answer, orders):
-    """Return ms from the message that closed a candle to the order's bytes, the processor's part, ms of each ledger write."""
+    """Return ms from the message that closed a candle to the order's bytes, the processor's part, ms of waits for the disk."""
     config = BotConfig.model_validate_json((world.folder / "bot.json").read_text())
     start = StartAnswer.model_validate_json(answer)
-    latencies, processor, writes, closed = [], [], [], [0.0, 0.0]
+    latencies, processor, waits, closed = [], [], [], [0.0, 0.0]
     transport = selector_events._SelectorSocketTransport
     write, lines = transport.write, transport.writelines
 
@@ -109,14 +129,14 @@ async def trade(world, answer, orders):
     transport.writelines = lambda self, data: (on_wire(b"".join(data := list(data))), lines(self, data))[1]
     exchange, outbox = Exchange(config.exchange), Outbox(world.folder / "bench" / "outbox-1.jsonl")
     reporter = Reporter(None, outbox, start)
-    put = reporter.put
+    on_disk = reporter.on_disk
 
-    def timed(group):
+    async def timed():
         began = time.perf_counter()
-        put(group)
-        writes.append((time.perf_counter() - began) * 1000)
+        await on_disk()
+        waits.append((time.perf_counter() - began) * 1000)
 
-    reporter.put = timed
+    reporter.on_disk = timed
     try:
         async with make_bot(config, exchange, reporter, start) as bot:
             take = bot._feed.take
@@ -128,6 +148,7 @@ async def trade(world, answer, orders):
 
             bot._feed.take = heard
             running = asyncio.create_task(bot.run())
+            await settle_down(lambda: not bot.progress.problem)
             while len(latencies) < orders and not running.done():
                 await asyncio.sleep(0.1)
             running.cancel()
@@ -136,7 +157,7 @@ async def trade(world, answer, orders):
         transport.write, transport.writelines = write, lines
         outbox.close()
         await exchange.close()
-    return latencies, processor, writes
+    return latencies, processor, waits
 
 
 def main():
@@ -158,11 +179,15 @@ def main():
             answer = json.dumps({"epoch": 9999, "leaseSeconds": 900, "state": state, "credential": credential})
             weigh(figures, world, 20)
             start_time(figures, world, answer, asked.starts)
-            latencies, processor, writes = asyncio.run(trade(world, answer, asked.orders))
-            spent, write = statistics.median(processor), statistics.median(writes)
-            note = f"{len(latencies)} orders; processor p50 {spent:.2f}; a write to the ledger, fsync included, p50 {write:.2f}"
-            figures.add("closed candle to order on the wire, ms, p50", statistics.median(latencies), most=2, note=note)
-            figures.add("closed candle to order on the wire, ms, p99", percentile(latencies, 99), most=10)
+            alone = {"appended, fsync": (os.fsync, 0), "over room, fdatasync": (os.fdatasync, 1 << 18)}
+            alone = {name: disk(world.folder, *how) for name, how in alone.items()}
+            latencies, processor, waits = asyncio.run(trade(world, answer, asked.orders))
+            for percent, most in ((50, 2), (99, 10)):
+                waited, spent = percentile(waits, percent), percentile(processor, percent)
+                note = f"{len(latencies)} orders; processor {spent:.2f}; waiting for the disk {waited:.2f}; the disk alone: "
+                note += ", ".join(f"{name} {percentile(found, percent):.2f}" for name, found in alone.items())
+                name = f"closed candle to order on the wire, ms, p{percent}"
+                figures.add(name, percentile(latencies, percent), most=most, note=note)
         finally:
             world.close()
     figures.end()

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fake_exchange import FakeBroker, FakeExchange
+from instant_disk import InstantDisk
 from virtual_time import run_virtually
 
 from tradewind_api.document.resolve import TEMPLATES, template
@@ -28,7 +29,6 @@ from tradewind_runner.exchange import Market
 from tradewind_runner.feed.candle_book import Window
 from tradewind_runner.feed.port import Price
 from tradewind_runner.order_bot import OrderBot
-from tradewind_runner.outbox import Outbox
 from tradewind_runner.reporter import Reporter
 
 pytestmark = pytest.mark.slow
@@ -137,7 +137,7 @@ async def live(document, candles, folder):
 
     exchange = SimpleNamespace(clock=clock, connect=connect, sync_clock=nothing)
     start = StartAnswer(epoch=1, lease_seconds=10**9, state=LedgerState())
-    outbox = Outbox(folder / "outbox-1.jsonl")
+    outbox = InstantDisk(folder / "outbox-1.jsonl")
     bot = OrderBot(config, exchange, Reporter(None, outbox, start), start, feed=feed, broker=broker)
     running = asyncio.create_task(bot.run())
     await asyncio.sleep(5)
@@ -203,9 +203,8 @@ def strategies():
 
 
 @pytest.mark.parametrize("document", list(strategies()))
-def test_the_same_decision_at_every_candle_and_the_same_orders(document, tmp_path, monkeypatch):
+def test_the_same_decision_at_every_candle_and_the_same_orders(document, tmp_path):
     """Seven shipped strategies, and stops, targets, rests and stays on one of them."""
-    monkeypatch.setattr("tradewind_runner.outbox.os.fsync", lambda _: None)
     candles = random_candles(lookback_of(document) + 300, seed=11)
     expected_fills, expected_decisions = paper(document, candles)
     fills, decisions = run_virtually(live(document, candles, tmp_path))

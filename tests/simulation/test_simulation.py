@@ -3,6 +3,7 @@
 A failing seed is lived through again by the command that the failure names.
 """
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from promises import BrokenPromiseError
 from world import World
 
 from tradewind_runner.brokers.errors import BrokerError
+from tradewind_runner.order_bot import OrderBot
 from tradewind_runner.order_desk import OrderDesk
 from tradewind_runner.portal import FencedError, PortalUnavailableError
 
@@ -71,10 +73,21 @@ def test_the_world_notices_an_order_that_is_sent_again_blindly(monkeypatch):
 
 
 def test_the_world_notices_an_order_that_is_sent_before_the_disk_has_it(monkeypatch):
-    """A journal that is written and not fsynced is found out, although no machine has lost its power yet."""
-    monkeypatch.setattr(Journal, "synced", lambda _: None)
+    """A bot whose orders do not wait for the sync is found out, although no machine has lost its power yet."""
+    monkeypatch.setattr(OrderBot, "_may_leave", _at_once)
     with pytest.raises(BrokenPromiseError, match="before it was written down"):
         World(1, 1).run()
+
+
+def test_a_purchase_that_is_forbidden_while_it_waits_for_the_disk_is_not_sent(monkeypatch):
+    """A kill switch that comes between decision and wire stops the order; only the last look sees it."""
+    world = _killed_at_the_disk(monkeypatch)
+    world.run()
+    assert [] == world.venue.orders
+    assert {"NotSent: Killed: bot"} == {item.data["reason"] for item in world.portal.events if item.type == "Closed"}
+    monkeypatch.setattr(OrderBot, "_may_leave", _after_the_disk)
+    with pytest.raises(BrokenPromiseError, match="in spite of Killed: bot"):
+        _killed_at_the_disk(monkeypatch).run()
 
 
 def test_the_world_notices_a_pod_that_goes_on_beside_a_younger_one(monkeypatch):
@@ -124,6 +137,27 @@ def steps_of_a_trade():
     bought, _, sold = quiet.steps_of_orders
     assert sold - bought > 100
     return range(bought - 30, sold + 90)
+
+
+def _killed_at_the_disk(monkeypatch):
+    """Return a world whose kill switch goes on whenever the disk has taken something, until the portal says otherwise."""
+    world = short_life([])
+
+    async def bring(journal):
+        content = journal.path.read_bytes()
+        await asyncio.sleep(0.005)
+        journal.safe, world.pods[-1].reporter.kill = content, ["bot"]
+
+    monkeypatch.setattr(Journal, "_bring", bring)
+    return world
+
+
+async def _at_once(self, intent):
+    pass
+
+
+async def _after_the_disk(self, intent):
+    await self._reporter.on_disk()
 
 
 def _deaf(call):

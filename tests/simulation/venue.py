@@ -17,7 +17,7 @@ from tradewind_api.ledger import Intended
 from tradewind_engine.candles import Candles
 from tradewind_engine.trading.orders import Trade
 from tradewind_runner.brokers import errors
-from tradewind_runner.brokers.port import Balances, SeenOrder
+from tradewind_runner.brokers.port import Balances, SeenOrder, at_once
 from tradewind_runner.exchange import Market
 from tradewind_runner.exchange_clock import ExchangeClock
 
@@ -186,10 +186,10 @@ class VenueBroker:
     async def connect(self):
         await self._ask("connect")
 
-    async def place(self, intent):
+    async def place(self, intent, leave=at_once):
         self._pod.placing += 1
         try:
-            await asyncio.sleep(0)  # between what is written down and what is sent, a pod may die
+            await leave()
             return await self._place(intent)
         finally:
             self._pod.placing -= 1

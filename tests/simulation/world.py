@@ -7,7 +7,6 @@ without it. The world is checked while it goes on, and at the end, when the faul
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -67,6 +66,8 @@ class Pod(Life):
         self.disk, self.epoch = disk, 0
         self.journal: Journal | None = None
         self.client: PortalClient | None = None
+        self.reporter: Reporter | None = None
+        self.bot: OrderBot | None = None
         self.left, self.placing, self.cut_until = 0, 0, 0.0
         self.task: asyncio.Task[None] | None = None
         self.gone = asyncio.Event()
@@ -120,7 +121,7 @@ class World:
         logging.getLogger("tradewind.runner").setLevel(logging.CRITICAL)
         self.loop = loop = KillableLoop(self._before)
         try:
-            with patch.object(os, "fsync", self._synced), patch.object(bot, "WATCH_S", 5.0):  # it is edited once
+            with patch.object(bot, "WATCH_S", 5.0):  # it is edited once
                 loop.run_until_complete(self._live())
             check(self)
         finally:
@@ -190,11 +191,6 @@ class World:
                 pod.journal.lose_power()
         pod.gone.set()
 
-    def _synced(self, number: int) -> None:
-        for pod in self.pods:
-            if pod.journal is not None and pod.journal.open and pod.journal.number == number:
-                pod.journal.synced()
-
     async def _pod(self, pod: Pod) -> None:
         loop, state_dir = self.loop, self.folder / f"pod-{pod.disk}"
         process = bot.BotProcess(RunnerSettings(config=self.folder / "bot.json", state_dir=state_dir))
@@ -202,11 +198,11 @@ class World:
         answer = await process._start(client, process.file.read())
         pod.epoch = answer.epoch
         journal = pod.journal = Journal(outbox_path(state_dir, answer.epoch), self.chaos, lambda: self._kill(pod))
-        reporter = Reporter(client, journal, answer)
+        reporter = pod.reporter = Reporter(client, journal, answer)
         market = VenueMarket(self.venue, loop.time)
         broker = VenueBroker(self.venue, loop.time, pod, self._durable)
         feed = RestFeed(market, "1m", 7)
-        process.bot = OrderBot(self.config, market, reporter, answer, feed=feed, broker=broker)
+        process.bot = pod.bot = OrderBot(self.config, market, reporter, answer, feed=feed, broker=broker)
         stop_at = self.end + self.quiet_s
         if self.chaos.happens("stopped", 0.3) and loop.time() < self.end:
             stop_at = loop.time() + 60 + 1800 * self.chaos.draw("life")
@@ -219,8 +215,10 @@ class World:
             pod.gone.set()
 
     def _durable(self, pod: Pod, intent: Intended) -> None:
-        """Look at an order that goes out: it stands in the ledger or on a disk that keeps it, and its pod may send."""
+        """Look at an order that goes out: it stands in the ledger or on a disk that keeps it, and its pod may send it now."""
         cid = intent.client_order_id
+        if intent.side == "buy" and (reason := pod.bot._standing().blocked):
+            self.broken.append((TWICE, f"{cid} was sent in spite of {reason}"))
         self.steps_of_orders.append(self.steps)
         if pod.client.fenced:
             self.broken.append((TWICE, f"{cid} was sent by a pod that had been told of a younger one"))

@@ -37,7 +37,9 @@ def test_a_live_bot_buys_and_sells_and_says_good_bye(world):
     wait_for(lambda: len(world.portal.of_type("Closed")) >= 2, 40)
     assert "ok" == answers(f"http://127.0.0.1:{world.metrics}/readyz")
     metrics = answers(f"http://127.0.0.1:{world.metrics}/metrics")
-    assert "tradewind_bot_order_ack_seconds_count" in metrics
+    for histogram in ("tradewind_bot_decision_lag_seconds", "tradewind_bot_order_ack_seconds"):
+        assert int(float(metrics.partition(f"{histogram}_count ")[2].split()[0])) > 0
+        assert f'{histogram}_bucket{{le="0.005"}}' in metrics
     assert 'tradewind_bot_state{state="Active"} 1.0' in metrics
     stop(bot)
     assert ("Stopped", True) == (world.words(0)["code"], world.words(0)["receipt"])

@@ -12,7 +12,7 @@ from virtual_time import run_virtually
 from tradewind_api.fold import fold
 from tradewind_api.ledger import EventData, Intended, LedgerState, event
 from tradewind_engine.trading.identity import client_order_id
-from tradewind_runner.order_desk import BlockedError, OrderDesk
+from tradewind_runner.order_desk import BlockedError, HeldBackError, OrderDesk, no_disk
 from tradewind_runner.outbox import OutboxFullError
 
 UID, BTC, ETH = "uid", "BTC/USDT", "ETH/USDT"
@@ -34,11 +34,13 @@ def intent(number=1, *, side="buy", order_type="market", symbol=BTC, epoch=1):
 class Desk(OrderDesk):
     """A desk with its ledger; the exchange's time is the loop's."""
 
-    def __init__(self, exchange=None, state=None, epoch=1):
+    def __init__(self, exchange=None, state=None, epoch=1, may_leave=no_disk):
         self.exchange = exchange or FakeExchange()
         self.fake, self.events, self.full, self.anomalies = FakeBroker(self.exchange), [], False, []
         self.start = state or LedgerState(currency="USDT", cash=Decimal(1_000_000))
-        super().__init__(self.fake, self._keep, self._time, bot_uid=UID, epoch=epoch, on_anomaly=self.anomalies.append)
+        super().__init__(
+            self.fake, self._keep, self._time, bot_uid=UID, epoch=epoch, may_leave=may_leave, on_anomaly=self.anomalies.append
+        )
         self.resume(self.start)
 
     @property
@@ -87,6 +89,81 @@ def test_nothing_is_sent_that_cannot_be_written_down():
         with pytest.raises(OutboxFullError):
             await desk.submit(intent())
         assert [] == desk.fake.calls
+
+    run_virtually(main())
+
+
+def test_nothing_is_sent_before_the_disk_has_it():
+    """Meanwhile the loop goes on: the symbol is blocked, nobody looks the order up, and others are not held up."""
+
+    async def main():
+        disk = asyncio.Event()
+
+        async def on_disk(waiting):
+            if waiting.symbol == BTC:
+                await disk.wait()
+
+        desk = Desk(may_leave=on_disk)
+        async with background(desk):
+            task = asyncio.create_task(desk.submit(intent()))
+            await asyncio.sleep(5)
+            assert (["Intended"], []) == (desk.types, desk.fake.calls)
+            assert "InDoubt" == desk.blocked(BTC).partition(":")[0]
+            assert [intent()] == [order.intent for order in desk.open_orders()]
+            assert "Filled" == (await desk.submit(intent(2, symbol=ETH))).status
+            disk.set()
+            assert "Filled" == (await task).status
+        assert 2 == sum(desk.exchange.posts.values())
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("meanwhile", ["disk", "killed", "halted", "canceled"])
+def test_what_must_not_leave_any_more_ends_without_having_been_sent(meanwhile):
+    """Whatever comes up while an order waits for the disk: it ends as rejected and the symbol is free again."""
+
+    async def main():
+        async def on_disk(_):
+            await asyncio.sleep(1)
+            if meanwhile == "disk":
+                raise OutboxFullError("the disk has not answered")
+            if meanwhile == "killed":
+                raise HeldBackError("Killed: bot")
+
+        desk = Desk(may_leave=on_disk)
+        task = asyncio.create_task(desk.submit(intent(order_type="limit")))
+        await asyncio.sleep(0.5)
+        if meanwhile == "halted":
+            desk.halted = "Forbidden: 451"
+        if meanwhile == "canceled":
+            await desk.cancel(intent().client_order_id)
+        assert "Rejected" == (await task).status
+        assert "NotSent" == desk.events[-1].reason.partition(":")[0]
+        assert 0 == sum(desk.exchange.posts.values())
+        desk.halted = None
+        assert (None, []) == (desk.blocked(BTC), desk.open_orders())
+        assert {} == desk.state.open_intents
+
+    run_virtually(main())
+
+
+def test_a_pod_that_ends_while_an_order_waits_leaves_it_to_the_next_one():
+    """Written down and never sent: the next pod asks until it knows that it is not there, and nothing is bought."""
+
+    async def main():
+        async def on_disk(_):
+            await asyncio.Event().wait()
+
+        desk = Desk(may_leave=on_disk)
+        task = asyncio.create_task(desk.submit(intent()))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        after = Desk(desk.exchange, desk.state, epoch=2)
+        async with background(after):
+            await after.settle()
+        assert ("NotPlaced", 0) == (after.events[-1].outcome, sum(desk.exchange.posts.values()))
 
     run_virtually(main())
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from instant_disk import InstantDisk
 
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.ledger import LedgerState, Position
@@ -12,7 +13,6 @@ from tradewind_engine.candles import Candles
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.exchange import Market
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.outbox import Outbox
 from tradewind_runner.paper_bot import PaperBot
 from tradewind_runner.reporter import Reporter
 
@@ -57,7 +57,7 @@ def make_bot(tmp_path):
             }
         )
         start = StartAnswer(epoch=1, lease_seconds=900, state=LedgerState(cash=Decimal(1000)), kill=list(kill))
-        outbox = Outbox(tmp_path / "outbox-1.jsonl")
+        outbox = InstantDisk(tmp_path / "outbox-1.jsonl")
         opened.append(outbox)
         bot = PaperBot(config, exchange, Reporter(None, outbox, start), start)  # type: ignore[arg-type]  # nothing is sent
         bot._markets = {"BTC/USDT": Market("BTC/USDT", Decimal("0.00001"), Decimal(5), active=True)}

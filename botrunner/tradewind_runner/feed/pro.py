@@ -14,7 +14,7 @@ from tradewind_runner.feed.candle_book import Row
 from tradewind_runner.feed.stream import StreamBrokenError, Take
 from tradewind_runner.lean_ccxt import new_session, streaming_class
 
-ROWS_KEPT, LATER_S = 5, 0.05
+ROWS_KEPT, LATER_S = 5, 0.02
 FINAL_WORDS = frozenset({"binance"})  # exchanges whose candles say that they have ended
 
 

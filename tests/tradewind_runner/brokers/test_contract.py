@@ -22,7 +22,7 @@ from tradewind_runner.brokers.errors import CredentialsRefusedError, OrderReject
 from tradewind_runner.brokers.paper import PaperBroker
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.gate import Gate
-from tradewind_runner.order_desk import OrderDesk, Pace
+from tradewind_runner.order_desk import HeldBackError, OrderDesk, Pace
 
 pytestmark = pytest.mark.slow
 
@@ -135,6 +135,23 @@ class TestContract:
         assert [("Canceled", intent.amount, intent.price, "buy")] == [
             (item.report.status, item.amount, item.price, item.side) for item in listed
         ]
+
+    async def test_nothing_leaves_before_it_may(self, world):
+        """The request waits, and goes out when it is told to; where it is told not to, whatever was told comes out of it."""
+        told = []
+
+        async def look():
+            told.append(await world.broker.find(BTC, first.client_order_id))
+
+        async def never():
+            raise HeldBackError("no")
+
+        first, second = world.intent(times="0.9"), world.intent(times="0.9")
+        assert "Open" == (await world.broker.place(first, look)).status
+        assert [None] == told
+        with pytest.raises(HeldBackError):
+            await world.broker.place(second, never)
+        assert [first.client_order_id] == [item.client_order_id for item in await world.broker.open_orders(BTC)]
 
     async def test_an_id_that_is_open_is_a_duplicate(self, world):
         intent = world.intent(times="0.9")
