@@ -83,7 +83,7 @@ async def run(settings: SimulatorSettings) -> int:
     desk, faults, runners = Desk(exchange), FaultPlane(exchange), []
     gateway, calls, shaper = Gateway(exchange, desk, faults, Journal()), Calls(desk), Shaper(faults)
     hub, sessions = Hub(shaper), Sessions(shaper, exchange.events)
-    pump = Pump(exchange, hub)
+    pump = Pump(exchange, hub, life_ms=settings.socket_life_hours * 3_600_000)
     spot = Rest(gateway).application(RestMarket(exchange, pump).handlers())
     add_account(spot, gateway, calls)
     StreamServer(exchange, hub).add_to(spot)

@@ -27,6 +27,7 @@ ON_ANSWERS: dict[str, dict[str, tuple[type | tuple[type, ...], bool]]] = {
     "html200": {},
     "empty200": {},
     "truncated200": {},
+    "huge200": {"megabytes": (int, True)},
     "lag": {"times": (int, False), "seconds": (NUMBER, False)},
 }
 ON_EXCHANGE: dict[str, dict[str, tuple[type | tuple[type, ...], bool]]] = {
@@ -42,6 +43,7 @@ ON_EVENTS: dict[str, dict[str, tuple[type | tuple[type, ...], bool]]] = {
     "reorder": {},
     "silence": {"seconds": (NUMBER, False)},
     "close-socket": {"code": (int, False)},
+    "server-shutdown": {"seconds": (NUMBER, False)},
     "absurd": {"factor": (NUMBER, False)},
     "unclosed": {},
     "revise": {"factor": (NUMBER, False)},

@@ -4,6 +4,7 @@ The signed calls are kept short on purpose: see `make bench-simulator`.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ from tradewind_simulator.signing import check_signature, check_time, parameters,
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 JSON = "application/json;charset=UTF-8"
+MEGABYTE = b"x" * 1_000_000
 RESET = struct.pack("ii", 1, 0)  # linger on, no time: what is closed is reset
 
 
@@ -189,6 +191,8 @@ class Gateway:
                     entry.status = None
                     await _break(request, action["type"])
                     return web.Response()
+                case "huge200":
+                    return await _endless(request, entry, action["megabytes"])
                 case "answer" | "html200" | "empty200" | "truncated200":
                     found = _made_up(action)
                     entry.status = found.status
@@ -208,6 +212,20 @@ def _made_up(action: Mapping[str, Any]) -> web.Response:
     content = body.encode() if isinstance(body, str) else orjson.dumps(body)
     kind = "text/html" if isinstance(body, str) else JSON
     return web.Response(body=content, status=action["status"], headers={"Content-Type": kind, **action.get("headers", {})})
+
+
+async def _endless(request: web.Request, entry: Entry, megabytes: int) -> web.StreamResponse:
+    """Answer with JSON of so many megabytes, as far as the client reads it."""
+    entry.status = 200
+    answer = web.StreamResponse(headers={"Content-Type": JSON})
+    with contextlib.suppress(ConnectionError):
+        await answer.prepare(request)
+        await answer.write(b'{"pad":"')
+        for _ in range(megabytes):
+            await answer.write(MEGABYTE)
+        await answer.write(b'"}')
+        await answer.write_eof()
+    return answer
 
 
 async def _break(request: web.Request, how: str) -> None:

@@ -39,6 +39,9 @@ class SimulatorSettings(BaseSettings):
     weight_limit: int = Field(default=6000, ge=0, description="Request weight a minute and address; 0: any.")
     order_limit_10s: int = Field(default=100, ge=0, description="New orders of an account in 10 seconds; 0: any.")
     order_limit_day: int = Field(default=200_000, ge=0, description="New orders of an account in a day; 0: any.")
+    socket_life_hours: float = Field(
+        default=0, ge=0, description="After how many of its hours a socket ends; 0: 24, and ten minutes of the wall's at least."
+    )
     state_dir: Path = Field(default=Path("data/simulator"), description="Where candles that are put are kept.")
 
     @field_validator("data", mode="before")

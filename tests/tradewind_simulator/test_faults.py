@@ -74,6 +74,16 @@ def test_an_answer_is_lost_before_or_after_the_order(server, when, action, seen,
     assert entry["orderId"] == looked.get("orderId")
 
 
+def test_an_answer_of_any_length(server):
+    """Whole JSON of so many megabytes; the order stands."""
+    script(server, {"match": MATCH, "when": "after", "action": {"type": "huge200", "megabytes": 3}})
+    status, body = SignedClient(server.rest).json("POST", "/api/v3/order", **ORDER, newClientOrderId="huge")
+    assert (200, ["pad"], 3_000_000) == (status, list(body), len(body["pad"]))
+    server.ask_control("DELETE", "faults")
+    looked = SignedClient(server.rest).json("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="huge")
+    assert "FILLED" == looked[1]["status"]
+
+
 def test_a_delay_delays_and_changes_nothing(server):
     """The answer comes, later than a client waits."""
     script(server, {"match": MATCH, "when": "after", "times": 1, "action": {"type": "delay", "seconds": 0.4}})

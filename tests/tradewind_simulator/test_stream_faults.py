@@ -109,6 +109,20 @@ async def test_a_socket_is_closed_with_a_code_or_cut(server, code, expected):
     assert 2 == len(await market(server, "btcusdt@trade", 2))
 
 
+async def test_a_socket_is_told_of_the_servers_end_before_it_is_closed(server):
+    """`serverShutdown` first, events until the end, then 1001."""
+    url = f"ws://127.0.0.1:{server.rest}/ws/btcusdt@trade"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        await asyncio.wait_for(socket.receive_json(), 5)
+        rule = {"match": {"method": "WS", "path": "/ws/*"}, "action": {"type": "server-shutdown", "seconds": 0.3}, "times": 1}
+        await asyncio.to_thread(script, server, rule)
+        told = []
+        while (message := await asyncio.wait_for(socket.receive(), 5)).type is aiohttp.WSMsgType.TEXT:
+            told.append(message.json()["e"])
+        assert (aiohttp.WSMsgType.CLOSE, 1001) == (message.type, message.data)
+    assert "trade" in told[told.index("serverShutdown") :]
+
+
 async def test_a_socket_falls_silent_and_stays_open(server):
     """Nothing comes, not even a pong, until the time is over."""
     rule = {"match": {"method": "WS", "path": "/ws/*"}, "action": {"type": "silence", "seconds": 0.6}, "times": 1}

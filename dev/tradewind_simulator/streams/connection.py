@@ -7,6 +7,7 @@ it grow beyond the bound is dropped, so that it takes neither memory nor time fr
 import asyncio
 import struct
 
+import orjson
 from aiohttp import WSCloseCode, web
 
 MOST_BUFFERED = 4 * 1024 * 1024
@@ -23,6 +24,12 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     if size < 65_536:
         return struct.pack("!BBH", opcode, 126, size) + payload
     return struct.pack("!BBQ", opcode, 127, size) + payload
+
+
+def shutdown_frame(now_ms: int, *, api: bool) -> bytes:
+    """Return the frame with which the exchange says that a server is about to go."""
+    event = {"e": "serverShutdown", "E": now_ms}
+    return frame(orjson.dumps({"event": event} if api else event))
 
 
 class Connection:
@@ -107,6 +114,11 @@ class Connection:
             self.abort()
         else:
             self.close(code)
+
+    def announce_end(self, now_ms: int, seconds: float) -> None:
+        """Say that the server shuts down, and close after a while."""
+        self.send(shutdown_frame(now_ms, api=self.api))
+        self._loop.call_later(seconds, self.close, WSCloseCode.GOING_AWAY, "the server shuts down")
 
     def silence(self, seconds: float | None = None) -> None:
         """Send nothing more, not even pings and answers, for a while or for ever; the socket stays open."""

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from aiohttp import WSCloseCode
 
-from tradewind_simulator.streams.connection import Connection, frame
+from tradewind_simulator.streams.connection import Connection, frame, shutdown_frame
 from tradewind_simulator.streams.names import Stream, parse_stream
-from tradewind_simulator.streams.shaping import Shaper, strike
+from tradewind_simulator.streams.shaping import Shaper
 
 MOST_STREAMS = 1024
 
@@ -79,7 +79,7 @@ class Hub:
             asyncio.get_running_loop().call_later(seconds, self._late, stream.name, event)
         for rule in shaped.sockets:
             for connection in tuple(self._listeners.get(stream.name, ())):
-                strike(connection, rule)
+                self._shaper.strike(connection, rule)
 
     def _late(self, name: str, payload: dict[str, Any]) -> None:
         self._queue(name, payload)
@@ -105,11 +105,10 @@ class Hub:
             self.dropped += not connection.flush()
         self._written.clear()
 
-    def say_to_all(self, payload: Any) -> None:
-        """Send an event that belongs to no stream."""
-        plain, api = frame(orjson.dumps(payload)), frame(orjson.dumps({"event": payload}))
+    def say_good_bye(self, now_ms: int) -> None:
+        """Say to all that the server shuts down."""
         for connection in self.connections:
-            connection.send(api if connection.api else plain)
+            connection.send(shutdown_frame(now_ms, api=connection.api))
 
     def close_all(self, reason: str, *, api: bool = True) -> None:
         """End all connections, or all but those of the WebSocket API."""

@@ -80,8 +80,8 @@ class Market:
 class Pump:
     """Publishes to the hub until it is cancelled."""
 
-    def __init__(self, exchange: SimulatedExchange, hub: Hub) -> None:
-        self._exchange, self._hub = exchange, hub
+    def __init__(self, exchange: SimulatedExchange, hub: Hub, *, life_ms: float = 0) -> None:
+        self._exchange, self._hub, self._life_ms = exchange, hub, life_ms
         self._clock = exchange.clock
         self._markets: dict[str, Market] = {}
         self.moment_ms = exchange.clock.now_ms() // TICK_MS * TICK_MS
@@ -122,7 +122,7 @@ class Pump:
     def keep_house(self) -> None:
         """Ping, and end connections that are a day old on the exchange's clock and not just a few moments on the wall's."""
         clock = self._exchange.clock
-        now, life = clock.now_ms(), max(LIFE_MS, LEAST_LIFE_S * 1000 * clock.speed)
+        now, life = clock.now_ms(), self._life_ms or max(LIFE_MS, LEAST_LIFE_S * 1000 * clock.speed)
         for connection in tuple(self._hub.connections):
             if now - connection.opened_ms >= life:
                 connection.close(1001, "24 hours are over")

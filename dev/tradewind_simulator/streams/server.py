@@ -117,7 +117,7 @@ class StreamServer:
         self._hub.unsubscribe(connection, _names(wanted))
 
     async def _say_good_bye(self, _: web.Application) -> None:
-        self._hub.say_to_all({"e": "serverShutdown", "E": self._exchange.clock.now_ms()})
+        self._hub.say_good_bye(self._exchange.clock.now_ms())
         self._hub.close_all("the server shuts down")
 
 

@@ -20,7 +20,7 @@ PRICES = {
     None: ("b", "a"),  # bookTicker has no type
 }
 CLOSED_ONLY = frozenset({"unclosed", "revise"})
-ON_SOCKETS = frozenset({"silence", "close-socket"})
+ON_SOCKETS = frozenset({"silence", "close-socket", "server-shutdown"})
 Event = dict[str, Any]
 
 
@@ -59,7 +59,7 @@ class Shaper:
                     found.now = []
                 case "reorder":
                     hold = True
-                case "silence" | "close-socket":
+                case "silence" | "close-socket" | "server-shutdown":
                     found.sockets.append(rule)
                 case _:
                     found.now = _changed(rule, found.now)
@@ -75,7 +75,18 @@ class Shaper:
         """Ask what is to be done to a socket that has connected."""
         for rule in self._faults.rules:
             if rule.action["type"] in ON_SOCKETS and rule.fits("WS", connection.path, "", ""):
-                strike(connection, rule)
+                self.strike(connection, rule)
+
+    def strike(self, connection: Connection, rule: Rule) -> None:
+        """Silence a socket or close it, at once or after saying so."""
+        seconds = rule.action.get("seconds")
+        match rule.action["type"]:
+            case "silence":
+                connection.silence(None if seconds is None else float(seconds))
+            case "server-shutdown":
+                connection.announce_end(self._faults.exchange.clock.now_ms(), float(seconds or 0))
+            case _:
+                connection.end(int(rule.action.get("code", 1006)))
 
     def script_was_put(self) -> bool:
         """Return whether there is a script that open sockets were not asked about."""
@@ -99,15 +110,6 @@ def _changed(rule: Rule, events: list[Event]) -> list[Event]:
         case "revise":
             return events + [times(each, Decimal(str(action.get("factor", "1.01")))) for each in events]
     return events
-
-
-def strike(connection: Connection, rule: Rule) -> None:
-    """Silence a socket or close it."""
-    if rule.action["type"] == "silence":
-        seconds = rule.action.get("seconds")
-        connection.silence(None if seconds is None else float(seconds))
-    else:
-        connection.end(int(rule.action.get("code", 1006)))
 
 
 def times(event: Event, factor: Decimal) -> Event:

@@ -15,7 +15,7 @@ from tradewind_simulator.accounts import ApiKey
 from tradewind_simulator.errors import DialectError
 from tradewind_simulator.events import Events, OrderEvent
 from tradewind_simulator.streams.connection import Connection, frame
-from tradewind_simulator.streams.shaping import Shaper, strike
+from tradewind_simulator.streams.shaping import Shaper
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +95,7 @@ class Sessions:
             asyncio.get_running_loop().call_later(seconds, self._send, key, each)
         for rule in shaped.sockets:
             for session in tuple(self._by_key[key]):
-                strike(session.connection, rule)
+                self._shaper.strike(session.connection, rule)
 
     def _send(self, key: str, payload: dict[str, Any]) -> None:
         raw = orjson.dumps(payload)
