@@ -123,7 +123,7 @@ class FakeBroker:
             return None
         return order.report(trades=fault != "no trades")
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:
+    async def cancel(self, symbol: str, client_order_id: str, *, by: str = "") -> None:
         fault = self._next("cancel")
         await asyncio.sleep(0.005)
         self.exchange.arrive()
@@ -155,6 +155,9 @@ class FakeBroker:
             sign = 1 if order.intent.side == "buy" else -1
             total[base] = total.get(base, Decimal(0)) + sign * order.filled
         return Balances(total, total)
+
+    async def key_trouble(self) -> str:
+        return ""
 
     async def updates(self) -> AsyncIterator[SeenOrder]:
         raise errors.ExchangeUnavailableError("not offered")

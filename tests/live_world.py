@@ -20,7 +20,7 @@ def holding(**protect: float) -> dict[str, Any]:
     """Return a strategy that buys soon and sells by nothing but its protection: a stop far away, unless another is wanted."""
     document = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5}).to_json()
     del document["exit"]
-    return document | {"protect": protect or {"stopLossPercent": 50}}
+    return document | {"timeframe": "1m", "protect": protect or {"stopLossPercent": 50}}
 
 
 class LiveWorld(World):

@@ -162,22 +162,27 @@ class Running:
 
 
 @asynccontextmanager
-async def running_portal(folder: Path, **settings: Any) -> AsyncIterator[Running]:
-    """Serve both applications on free ports over a database in `folder`."""
+async def running_portal(folder: Path, *, asks: Verifier | None = None, **settings: Any) -> AsyncIterator[Running]:
+    """Serve both applications on free ports over a database in `folder`; `asks` asks real exchanges about keys."""
     kek_file = folder.with_name("kek.json")
     if not kek_file.exists():
         kek_file.write_text(json.dumps({"k1": base64.b64encode(b"1" * 32).decode()}))
     chosen = Settings(
         data_dir=folder,
-        exchanges=[ExchangeConfig(name="simulated", ccxt_id="binance")],
         jwt_keys={"test": SecretStr(KEY)},
-        **{"login_attempts_per_minute": 10_000, "kek_file": kek_file, **settings},
+        **{
+            "exchanges": [ExchangeConfig(name="simulated", ccxt_id="binance")],
+            "login_attempts_per_minute": 10_000,
+            "kek_file": kek_file,
+            **settings,
+        },
     )
     store = Store(folder)
     store.start()
     cluster = MemoryCluster()
     verifier = ToldVerifier()
-    services = make_services(chosen, store, cluster, Passwords(memory_mib=1), verifier)  # 64 take a quarter of a second
+    passwords = Passwords(memory_mib=1)  # 64 take a quarter of a second
+    services = make_services(chosen, store, cluster, passwords, asks or verifier)
     await services.auth.ensure_admin("admin", ADMIN_PASSWORD)
     apps = [Edge(public_app(services), before_answer=AuditGate(store)), Edge(internal_app(services))]
     servers = [(server_for(app), listen("127.0.0.1", 0)) for app in apps]

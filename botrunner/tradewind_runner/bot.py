@@ -90,7 +90,7 @@ class BotProcess:
                     unlooked = config.mode == "Live"
                     return TerminationMessage(code="Stopped", message="stopped before it started", receipt=not unlooked)
                 outbox = Outbox(outbox_path(self.settings.state_dir, answer.epoch))
-                reporter = Reporter(portal, outbox, answer)
+                reporter = Reporter(portal, outbox, answer, limiter=exchange.limiter)
                 health.LIVE.set(config.mode == "Live")
                 try:
                     async with make_bot(config, exchange, reporter, answer) as self.bot:

@@ -7,13 +7,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of, parse_document
 from tradewind_api.fold import follow
-from tradewind_api.ledger import EventData, Filled, Halted, LedgerEvent, LedgerState, Started, event
+from tradewind_api.ledger import Decision, EventData, Filled, Halted, LedgerEvent, LedgerState, Started, event
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.strategy.follow import Follower
@@ -66,6 +66,7 @@ class BotLoop:
         self._warming: dict[str, str] = {}
         self.update_pending = False
         self.more_at_once = self.stopping = False
+        self._too_little = ""  # why the last entry was too small for the market: only its owner can change that
 
     async def run(self) -> None:
         """Connect and trade for ever."""
@@ -93,8 +94,14 @@ class BotLoop:
     def trading(self) -> tuple[Standing, int]:
         """Return what the bot may do, and the last candle decided on."""
         found = self._standing()
-        if self.progress.problem and found.state == "Active":
-            found = Standing("Reducing", (f"NotReady: {self.progress.problem}",))
+        if self.progress.problem and found.state != "Halted":
+            stale = tuple(
+                reason for reason in found.reasons if reason.startswith("StaleData")
+            )  # follows from it, or the reverse
+            others = tuple(reason for reason in found.reasons if reason not in stale)
+            found = Standing("Reducing", (*others, f"NotReady: {self.progress.problem}", *stale))
+        if self._too_little:
+            found = replace(found, reasons=(*found.reasons, self._too_little))
         return found, self.progress.last_candle_ms
 
     @property
@@ -258,6 +265,9 @@ class BotLoop:
         for data in events:
             if isinstance(data, Filled):
                 health.ORDERS.labels(data.side).inc()
+            elif isinstance(data, Decision) and data.action == "Enter":
+                blocked = data.blocked or ""
+                self._too_little = blocked if blocked.startswith("BelowMinimum") else ""
 
     def _market(self, symbol: str) -> PaperMarket:
         rules, exchange = self._markets[symbol], self.config.exchange

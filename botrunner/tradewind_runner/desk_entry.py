@@ -57,6 +57,15 @@ class Entry:
         """Whether the ledger does not know what the exchange does: if it is there, or what was filled."""
         return self.order.in_doubt or (self.order.misses_trades and not self.order.closed)
 
+    @property
+    def active(self) -> bool:
+        """Whether it is to be looked at now and then."""
+        return not self.in_flight and (not self.order.closed or self.given_up)
+
+    def unsettled(self, since: float) -> bool:
+        """Return whether it is undecided, or open and not looked at since a moment."""
+        return self.undecided or (not self.order.closed and self.looked < since)
+
 
 def adopted_intent(seen: SeenOrder, candle_ms: int) -> Intended:
     """Return the intent that an order of ours must have had; its candle is the last that had closed when it was made."""

@@ -22,6 +22,7 @@ from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import connected_by, exchange_class, new_session
 
 PAGE = 1000
+LATEST_MS = 4_102_444_800_000  # the year 2100
 CLOCK_QUESTIONS = 3
 SILENCE_WANTED = frozenset({418, 429})
 ASK_BY_SYMBOL = frozenset({"binance", "binanceus"})
@@ -126,6 +127,8 @@ class Exchange:
         """Ask the exchange for its time."""
         asked = time.monotonic()
         answer = await self._call(self._ccxt.fetch_time)
+        if not isinstance(answer, int) or not 0 < answer < LATEST_MS:
+            raise ExchangeUnavailableError(f"the exchange's time cannot be {answer!r:.40}")
         self.clock.sync(float(answer), asked=asked, answered=time.monotonic())
 
     async def candles(self, symbol: str, timeframe: str, *, since_ms: int, count: int) -> Candles:
@@ -134,10 +137,14 @@ class Exchange:
         since = since_ms
         while len(rows) < count:
             page = await self._call(self._ccxt.fetch_ohlcv, symbol, timeframe, since, min(PAGE, count - len(rows)))
-            rows.extend(row for row in page if not rows or row[0] > rows[-1][0])
-            if len(page) < min(PAGE, count) or not page:
+            known = len(rows)
+            try:
+                rows.extend(row for row in page if not rows or row[0] > rows[-1][0])
+                since = int(page[-1][0]) + 1 if page else since
+            except (TypeError, ValueError, LookupError) as exc:
+                raise ExchangeUnavailableError(f"{symbol}: the exchange sent candles that cannot be: {exc}") from exc
+            if len(page) < min(PAGE, count) or len(rows) == known:
                 break
-            since = int(page[-1][0]) + 1
         if not rows:
             return Candles(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))
         try:

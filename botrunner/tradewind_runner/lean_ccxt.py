@@ -19,6 +19,8 @@ from typing import Any
 import aiohttp
 import certifi
 
+MOST_BYTES = 16_000_000  # all markets of the largest exchanges at once are less
+
 
 class UnknownExchangeError(Exception):
     """ccxt has no exchange of this id, or none that streams."""
@@ -33,9 +35,27 @@ def secure_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
+class _Capped(aiohttp.ClientResponse):
+    """An answer that is read up to a bound."""
+
+    async def read(self) -> bytes:
+        """Return the body. Raises ClientPayloadError if it is longer than any answer may be."""
+        if self._body is None:
+            parts: list[bytes] = []
+            size = 0
+            async for part in self.content.iter_chunked(65_536):
+                size += len(part)
+                if size > MOST_BYTES:
+                    self.close()
+                    raise aiohttp.ClientPayloadError(f"the answer is longer than {MOST_BYTES} bytes")
+                parts.append(part)
+            self._body = b"".join(parts)
+        return await super().read()
+
+
 def new_session() -> aiohttp.ClientSession:
     """Return a session for one ccxt object, which does not close it."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=_Capped)
 
 
 def connected_by(session: aiohttp.ClientSession) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from functools import partial
 
 from tradewind_api.heard import EPOCH_CHARACTERS, hear, heard
 from tradewind_api.ledger import EventData, Intended, LedgerState, Side
-from tradewind_engine.trading.identity import epoch_of
+from tradewind_engine.trading.identity import cancel_id, epoch_of
 from tradewind_engine.trading.orders import Input, Lost, NotFound, Order, Patience, Refused, apply
 from tradewind_engine.trading.orders import resume as resume_order
 from tradewind_runner.brokers.errors import (
@@ -58,7 +58,8 @@ class OrderDesk:
     `book` keeps events as one group, or raises OutboxFullError; `now_ms` is the exchange's time. `may_leave` returns when an
     order that was booked may go out, which has to wait for the disk; it raises OutboxFullError or HeldBackError where it may
     not. Much can happen while it waits, so that its answer is the last word. `halted` says why no request makes sense before a
-    person has acted; `on_anomaly` is told what cannot be, each beginning with a word for its kind.
+    person has acted; `fenced` is set when the exchange has shown the hand of a younger pod; `on_anomaly` is told what cannot be,
+    each beginning with a word for its kind.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class OrderDesk:
         self._twins: dict[str, str] = {}
         self._watched: list[str] = []
         self._watched_since, self._sweep_due = 0, 0.0
-        self._wake, self._turn = asyncio.Event(), asyncio.Lock()
+        self._wake, self.fenced, self._turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
 
     def resume(self, state: LedgerState) -> None:
         """Take over what earlier pods left: open intents may be anywhere, given up ones may yet appear."""
@@ -144,11 +145,18 @@ class OrderDesk:
 
     def seen(self, seen: SeenOrder) -> None:
         """Learn from the stream, or a list: of an order here, or of one of ours that the ledger lost. Others' are let be."""
+        if (epoch_of(seen.ended_by, self._bot_uid) or 0) > self._epoch:
+            self._fence(f"order {seen.client_order_id} was ended by a younger pod of this bot")
         entry = self._entries.get(seen.client_order_id)
         if entry is not None:
             self._learn(entry, seen.report)
         elif not self._known(seen.client_order_id):
             self._adopt(seen)
+
+    def look_again(self) -> None:
+        """Look up what has not ended, and list what is there, as soon as it can be: some of it may have gone untold."""
+        self._sweep_due = min(self._sweep_due, self._hurry())
+        self._wake.set()
 
     def blocked(self, symbol: str, side: Side = "buy") -> str | None:
         """Return why nothing may be sent for a symbol, None if it may.
@@ -184,13 +192,10 @@ class OrderDesk:
 
         Waits for an exchange that is away; returns at once when halted.
         """
-        began = asyncio.get_running_loop().time()
-        for entry in self._entries.values():
-            if not entry.order.closed:
-                entry.due = min(entry.due, began)
+        began = self._hurry()
         while self.halted is None:
             await self._round(in_order=True)
-            unsettled = [entry for entry in self._entries.values() if self._unsettled(entry, began)]
+            unsettled = [entry for entry in self._entries.values() if entry.unsettled(began)]
             if not unsettled and not self._strays:
                 return
             await self._pause(unsettled)
@@ -205,7 +210,7 @@ class OrderDesk:
 
     async def _pause(self, entries: Iterable[Entry]) -> None:
         now = asyncio.get_running_loop().time()
-        due = min((entry.due for entry in entries if self._active(entry)), default=now + self._pace.open_s)
+        due = min((entry.due for entry in entries if entry.active), default=now + self._pace.open_s)
         wait = max(due, self._quiet_until, now + 0.001) - now
         self._wake.clear()
         with contextlib.suppress(TimeoutError):  # wait_for would swallow a cancel that comes together with the wake
@@ -218,7 +223,7 @@ class OrderDesk:
             for stray in list(self._strays.values()):
                 self._adopt(stray)
             now = asyncio.get_running_loop().time()
-            due = [entry for entry in self._entries.values() if self._active(entry) and entry.due <= now]
+            due = [entry for entry in self._entries.values() if entry.active and entry.due <= now]
             if not in_order:
                 due.sort(key=lambda item: (not item.cancel, item.order.intent.side == "buy"))
             for entry in due:
@@ -243,12 +248,6 @@ class OrderDesk:
         except BrokerError as exc:
             self._not_answered(None, exc)
         self._sweep_due = loop.time() + self._pace.given_up_s
-
-    def _active(self, entry: Entry) -> bool:
-        return not entry.in_flight and (not entry.order.closed or entry.given_up)
-
-    def _unsettled(self, entry: Entry, since: float) -> bool:
-        return entry.undecided or (not entry.order.closed and entry.looked < since)
 
     def _add(self, order: Order) -> Entry:
         entry = Entry(order, asyncio.get_running_loop().time(), self._pace.first_s, given_up=order.status == "NotPlaced")
@@ -321,7 +320,8 @@ class OrderDesk:
 
     async def _cancel(self, entry: Entry) -> None:
         try:
-            await self._broker.cancel(entry.symbol, entry.cid)
+            mine = epoch_of(entry.cid, self._bot_uid) == self._epoch
+            await self._broker.cancel(entry.symbol, entry.cid, by="" if mine else cancel_id(entry.cid, self._epoch))
         except (OutcomeUnknownError, OrderRejectedError):
             pass  # the look-up says what became of it
         except BrokerError as exc:
@@ -387,7 +387,7 @@ class OrderDesk:
     def _adopt(self, seen: SeenOrder) -> None:
         epoch = epoch_of(seen.client_order_id, self._bot_uid) or 0
         if epoch > self._epoch:
-            self.halted = f"Fenced: order {seen.client_order_id} was sent by a younger pod of this bot"
+            self._fence(f"order {seen.client_order_id} was sent by a younger pod of this bot")
             return
         if seen.amount <= 0:
             self._on_anomaly(f"Impossible: {seen.client_order_id} bears our id and has no amount")
@@ -403,6 +403,18 @@ class OrderDesk:
         self._on_anomaly(f"Adopted: {seen.client_order_id}, {seen.side} {seen.amount} {seen.symbol}, made at {seen.created_ms}")
         entry = self._add(Order(intent, int(self._now()), status="Unknown"))
         self._learn(entry, seen.report)
+
+    def _hurry(self) -> float:
+        """Have everything that has not ended looked up at once; return the loop's time."""
+        now = asyncio.get_running_loop().time()
+        for entry in self._entries.values():
+            if not entry.order.closed:
+                entry.due = min(entry.due, now)
+        return now
+
+    def _fence(self, why: str) -> None:
+        self.halted = f"Fenced: {why}"
+        self.fenced.set()
 
     def _forget(self) -> None:
         """Let go of given up orders that nobody waits for any more, and of the oldest that ended."""

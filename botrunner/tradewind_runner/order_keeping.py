@@ -5,45 +5,33 @@ Exits go on for as long as the exchange takes them, without a disk too. Entries 
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Container
 from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
 
 from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, Position
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.orders import Order
 from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
-from tradewind_engine.trading.rounding import MarketRules
 from tradewind_engine.trading.sizing import exact, share_of_cash, stop_price, target_price
-from tradewind_engine.trading.standing import Facts
+from tradewind_engine.trading.standing import Facts, Standing
 from tradewind_runner import health
-from tradewind_runner.bot_loop import BotLoop
-from tradewind_runner.brokers.errors import BrokerError, CredentialsRefusedError, ForbiddenError
-from tradewind_runner.brokers.port import Balances, Broker, receive_window_ms
+from tradewind_runner.account_watching import RETRY_S, AccountWatching, Connected
+from tradewind_runner.brokers.errors import BrokerError
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed.port import Feed, Price
-from tradewind_runner.gate import Gate
-from tradewind_runner.order_desk import BlockedError, HeldBackError, OrderDesk
+from tradewind_runner.order_desk import BlockedError, HeldBackError
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 
 log = logging.getLogger("tradewind.runner")
-BALANCES_S, RETRY_S, REFUSED_S, STEPS_AT_ONCE = 60.0, 2.0, 60.0, 12
+STEPS_AT_ONCE = 12
 CLOSE = "CancelOrdersAndClosePositions"
 
 
-class Connected(Broker, Protocol):
-    """A broker that has to be connected first."""
-
-    async def connect(self) -> object:
-        """Make it ready. Raises BrokerError."""
-
-
-class OrderKeeping(BotLoop):
+class OrderKeeping(AccountWatching):
     """What a bot with orders at a broker does between decisions."""
 
     def __init__(
@@ -56,113 +44,25 @@ class OrderKeeping(BotLoop):
         feed: Feed,
         broker: Connected,
     ) -> None:
-        super().__init__(config, exchange, reporter, start, feed=feed)
-        self._broker = broker
-        clock = exchange.clock
-        self.desk = OrderDesk(
-            broker,
-            self._book,
-            clock.now_ms,
-            bot_uid=config.bot.uid,
-            epoch=start.epoch,
-            may_leave=self._may_leave,
-            candle_ms=self._length,
-        )
+        super().__init__(config, exchange, reporter, start, feed=feed, broker=broker)
         self._wakes: dict[str, asyncio.Event] = {}
         self._sell: dict[str, str] = {}
         self._guarded_here: set[str] = set()
         self._unsold: set[str] = set()  # what the exchange would not let us sell when it was asked last
         self._staged: dict[str, list[EventData]] = {}
-        self._balances: Balances | None = None
         self._sent_ms: deque[int] = deque(maxlen=64)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._gate = self._disk = ""
-        self._balances_due = asyncio.Event()
+        self._disk = ""
 
     # What goes on beside the loop
 
-    async def _prepare(self) -> None:
-        """Settle what earlier pods left, and compare with the exchange, before anything is decided."""
-        pause = 0.5
-        while True:
-            try:
-                await self._broker.connect()
-                break
-            except BrokerError as exc:
-                self._wait_for_exchange(f"the exchange does not let us in: {exc}")
-                refused = isinstance(exc, CredentialsRefusedError | ForbiddenError)
-                self.desk.halted = str(exc) if refused else None  # only its owner can help; asked again now and then
-                await asyncio.sleep(REFUSED_S if refused else pause)
-                pause = min(pause * 2, 10.0)
-        self.desk.halted = None
-        await self._let_stragglers_arrive()
-        self.desk.resume(self.state)
-        gate = Gate(self._broker, self.desk, self._book, lambda: self.state, self._exchange.clock.now_ms)
-        symbols = {*self.config.symbols, *self.state.positions} & self._markets.keys()
-        passing = asyncio.create_task(
-            gate.pass_through(symbols, {name: self._rules(name) for name in self._markets}, self._prices)
-        )
-        try:
-            while not (await asyncio.wait({passing}, timeout=1.0))[0]:
-                self._wait_for_exchange(gate.problem)
-        finally:
-            passing.cancel()
-        passed = passing.result()
-        if (passed.blocked or "").startswith(("CredentialsRefused", "Forbidden")):
-            self.desk.halted = passed.blocked
-        else:
-            self._gate = passed.blocked or ""
-
-    async def _let_stragglers_arrive(self) -> None:
-        """An order that an earlier pod sent at its end may be on its way until the exchange takes it no more."""
-        clock = self._exchange.clock
-        if self.config.mode == "Live" and self.state.last_event_ms:
-            self._wait_for_exchange("orders of an earlier pod may still be on their way")
-            await asyncio.sleep(clock.wall_seconds_until(clock.now_ms() + receive_window_ms(clock.speed)))
-
-    def _wait_for_exchange(self, problem: str) -> None:
-        self.progress.problem = problem
-        self.progress.went_round = asyncio.get_running_loop().time()
-        log.warning("%s", problem)
-
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        super()._begin(tasks)
         self._feed.listen = self._hear
-        tasks.create_task(self.desk.run())
-        tasks.create_task(self._follow_orders())
-        tasks.create_task(self._keep_balances())
         for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
             self._wakes[symbol] = asyncio.Event()
             self._wakes[symbol].set()
             tasks.create_task(self._keep(symbol))
-
-    async def _follow_orders(self) -> None:
-        """Hear of orders from the exchange's own stream; best effort, the desk looks everything up anyway."""
-        told = False
-        while True:
-            try:
-                async for seen in self._broker.updates():
-                    told = False
-                    self.desk.seen(seen)
-            except BrokerError as exc:
-                log.log(logging.DEBUG if told else logging.WARNING, "the stream of orders: %s", exc)
-                told = True
-            await asyncio.sleep(RETRY_S)
-
-    async def _keep_balances(self) -> None:
-        while True:
-            try:
-                self._balances = await self._broker.balances()
-            except BrokerError as exc:
-                log.warning("balances: %s", exc)
-                refused = isinstance(exc, CredentialsRefusedError | ForbiddenError)
-                if refused:
-                    self.desk.halted = self.desk.halted or str(exc)
-                await asyncio.sleep(REFUSED_S if refused else RETRY_S)
-                continue
-            self._balances_due.clear()
-            with contextlib.suppress(TimeoutError):  # wait_for would swallow a cancel that comes together with the event
-                async with asyncio.timeout(BALANCES_S):
-                    await self._balances_due.wait()
 
     # Keepers
 
@@ -364,17 +264,25 @@ class OrderKeeping(BotLoop):
 
     # What is known
 
+    def trading(self) -> tuple[Standing, int]:
+        """Return what the bot may do, why not more, and the last candle decided on."""
+        found, last_candle_ms = super().trading()
+        doubts = {self.desk.blocked(symbol) for symbol in self.config.symbols} - {None, self.desk.halted}
+        return replace(found, reasons=(*found.reasons, *sorted(map(str, doubts)))), last_candle_ms
+
     def _trouble(self) -> str:
         unsold = [
             f"Unsold: the exchange takes no sale of {name}, or does not end the stop before it" for name in sorted(self._unsold)
         ]
-        return self.desk.halted or "; ".join([*unsold, *filter(None, [super()._trouble()])])
+        return self.desk.halted or "; ".join([*unsold, *filter(None, [self._no_account, super()._trouble()])])
 
     def _facts(self) -> Facts:
         known = super()._facts()
         return replace(
             known,
             refused=self.desk.halted or "",
+            unsafe=self._unsafe,
+            unchecked=self._unchecked,
             lease_ended=self.config.mode == "Live" and self._reporter.lease_ended(),
             gate=self._gate,
             disk=self._disk,
@@ -410,7 +318,3 @@ class OrderKeeping(BotLoop):
 
     def _step_of(self, symbol: str) -> Decimal:
         return self._markets[symbol].amount_step
-
-    def _rules(self, symbol: str) -> MarketRules:
-        market = self._markets[symbol]
-        return MarketRules(symbol, market.amount_step, price_tick=market.price_tick, min_notional=market.min_notional)

@@ -22,7 +22,7 @@ from tradewind_api.runner import (
     StartRequest,
     TerminationMessage,
 )
-from tradewind_engine.trading.identity import bot_prefix
+from tradewind_engine.trading.identity import bot_prefix, cancel_id
 from tradewind_runner.brokers.ccxt import CcxtBroker
 from tradewind_runner.brokers.errors import BrokerError, ExchangeUnavailableError, OutcomeUnknownError, RateLimitedError
 from tradewind_runner.brokers.port import Broker
@@ -44,8 +44,10 @@ class NoKeyError(Exception):
     """The portal does not give the key: only a person can help."""
 
 
-async def reap(broker: Broker, bot_uid: str, symbols: Iterable[str]) -> set[str]:
+async def reap(broker: Broker, bot_uid: str, symbols: Iterable[str], *, epoch: int) -> set[str]:
     """Cancel the bot's own open orders of `symbols` until none is there, twice in a row; return their ids.
+
+    Under ids of its own epoch: a pod that still runs somewhere sees them, and places nothing anew.
 
     Raises:
         BrokerError: CredentialsRefusedError or ForbiddenError: waiting is of no use.
@@ -56,7 +58,7 @@ async def reap(broker: Broker, bot_uid: str, symbols: Iterable[str]) -> set[str]
         while clean < 2:
             ours = await patiently(partial(_open, broker, symbol, bot_prefix(bot_uid)))
             for order in sorted(ours):
-                await patiently(partial(broker.cancel, symbol, order))
+                await patiently(partial(broker.cancel, symbol, order, by=cancel_id(order, epoch)))
             cancelled |= ours
             clean = 0 if ours else clean + 1
             if clean < 2:
@@ -81,7 +83,7 @@ async def run(settings: RunnerSettings) -> TerminationMessage:
         broker = CcxtBroker(config.exchange, answer.credential, symbols, clock=ExchangeClock(config.exchange.clock_speed))
         try:
             await patiently(broker.connect)
-            cancelled = await reap(broker, config.bot.uid, symbols)
+            cancelled = await reap(broker, config.bot.uid, symbols, epoch=answer.epoch)
         finally:
             await broker.close()
         message = f"the reaper cancelled {len(cancelled)} open orders{_held(answer.state)}"

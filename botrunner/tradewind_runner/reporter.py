@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tradewind_api.ledger import LedgerEvent
 from tradewind_api.runner import EVENTS_PER_BATCH, EventBatch, LeaseRequest, StartAnswer
 from tradewind_engine.trading.standing import Standing
+from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.outbox import Outbox, OutboxFullError
 from tradewind_runner.portal import (
     EpochUnknownError,
@@ -22,9 +23,12 @@ HEARTBEAT_S, PAUSE_S, PAUSE_MOST_S = 15.0, 0.2, 5.0
 
 
 class Reporter:
-    """One per epoch. `kill` names the kill switches that are on; entries stop while there is one."""
+    """One per epoch. `kill` names the kill switches that are on; entries stop while there is one.
 
-    def __init__(self, portal: PortalClient, outbox: Outbox, start: StartAnswer) -> None:
+    `limiter` is of the bot's exchange: silence that it keeps is told, and silence that another bot was told of is kept.
+    """
+
+    def __init__(self, portal: PortalClient, outbox: Outbox, start: StartAnswer, *, limiter: Limiter | None = None) -> None:
         self.kill: list[str] = list(start.kill)
         self.close_now = False
         self.close_number = self.closed_number = 0
@@ -33,6 +37,8 @@ class Reporter:
         self._portal, self._outbox, self._epoch = portal, outbox, start.epoch
         self._more = asyncio.Event()
         self._lease_until = asyncio.get_running_loop().time() + start.lease_seconds
+        self._limiter = limiter or Limiter()
+        self._limiter.be_quiet(start.exchange_silence_s)
 
     def put(self, group: list[LedgerEvent]) -> None:
         """Keep a group and have it sent. Raises OutboxFullError; also when this epoch is over.
@@ -111,12 +117,14 @@ class Reporter:
                 unacknowledged_events=self._outbox.events,
                 last_candle_ms=last_candle_ms or None,
                 closed_number=self.closed_number,
+                exchange_silence_s=self._limiter.silent_s,
             )
             asked = asyncio.get_running_loop().time()
             try:
                 answer = await self._portal.lease(request)
                 self.kill, self.close_now = list(answer.kill), answer.close_now
                 self.close_number, self._lease_until = answer.close_number, asked + answer.lease_seconds
+                self._limiter.be_quiet(answer.exchange_silence_s)
             except (FencedError, EpochUnknownError) as exc:
                 self.over = exc
                 raise

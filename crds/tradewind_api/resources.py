@@ -10,6 +10,10 @@ GROUP, VERSION = "tradewind.dev", "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 NOTICE_ANNOTATION = f"{GROUP}/notice"
 """What the portal tells the operator's conditions of a bot: JSON {reason, message}. For people; nothing decides by it."""
+PASSING_NOTICES = frozenset(
+    {"NotReady", "StaleData", "InDoubt", "BelowMinimum", "DiskFull", "LedgerFull", "CredentialsUnchecked"}
+)
+"""Reasons of notices that end by themselves, or with the market: the bot is not Ready, and not Halted either."""
 FORCE_DELETE_ANNOTATION = f"{GROUP}/force-delete"
 """The way out when a live bot cannot be shut down safely: its value is the reason."""
 SHUTDOWN_FINALIZER = f"{GROUP}/safe-shutdown"

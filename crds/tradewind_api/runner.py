@@ -200,6 +200,7 @@ class StartAnswer(Contract):
     state: LedgerState
     kill: list[KillScope] = []
     credential: ExchangeCredential | None = None
+    exchange_silence_s: int = Field(default=0, ge=0)
 
 
 class EventBatch(Contract):
@@ -218,7 +219,10 @@ class EventAnswer(Contract):
 
 
 class LeaseRequest(Contract):
-    """The heartbeat of a running bot: what it may do by its own account, and why not more."""
+    """The heartbeat of a running bot: what it may do by its own account, and why not more.
+
+    `exchange_silence_s` is for how long the exchange wants no requests from its address.
+    """
 
     epoch: int = Field(ge=1)
     trading: bool
@@ -227,19 +231,22 @@ class LeaseRequest(Contract):
     closed_number: int = Field(default=0, ge=0)
     state: BotState = "Active"
     reasons: list[Annotated[str, Field(max_length=300)]] = Field(default=[], max_length=12)
+    exchange_silence_s: int = Field(default=0, ge=0)
 
 
 class LeaseAnswer(Contract):
     """How long the bot may go on (0: it only reduces), and what it must stop.
 
     `close_now` asks to sell all positions once. It stays until a heartbeat's `closed_number` has reached `close_number`, so a
-    lost answer costs nothing and no request is carried out twice.
+    lost answer costs nothing and no request is carried out twice. `exchange_silence_s`: another bot behind the same address was
+    told that the exchange wants no requests for so long.
     """
 
     lease_seconds: int
     kill: list[KillScope] = []
     close_now: bool = False
     close_number: int = 0
+    exchange_silence_s: int = Field(default=0, ge=0)
 
 
 class Progress(Contract):

@@ -47,6 +47,12 @@ def rotate(name: Name, *, stdin: FromStdin = False, password: WithPassword = Fal
 
 
 @app.command()
+def verify(name: Name) -> None:
+    """Ask the exchange again what a key may do."""
+    _tell(_call("POST", f"/exchange-keys/{name}/verify"), "asked about")
+
+
+@app.command()
 def ls(output: Output = Format.TABLE) -> None:
     """List the keys, without their secrets."""
     items = _call("GET", "/exchange-keys")["items"]

@@ -74,7 +74,7 @@ def make_services(
         ledgers=ledgers,
         keys=keys,
         kill=kill,
-        leases=Leases(store, cluster, keys, kill),
+        leases=Leases(store, cluster, keys, kill, egress_address=settings.egress_address),
         results=results,
         optimisations=Optimisations(store),
         rate_limits=RateLimits(),

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     )
 
     exchanges: list[ExchangeConfig] = Field(default=[], description="JSON list of the exchanges that the platform offers.")
+    egress_address: str = Field(
+        default="",
+        description="What exchanges see all pods come from, behind a NAT; empty: each node has an address of its own.",
+    )
     token_audience: str = Field(default=RUNNER_AUDIENCE, description="Audience of the tokens of bots and backtests.")
     kubeconfig: str = Field(default="", description="Path of a kubeconfig; empty means in cluster, or else KUBECONFIG.")
 

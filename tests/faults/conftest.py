@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from faults.hosting import SPEED, HostedWorld
 from faults.matrix import BTC, PRICE, World, stand_still
+from faults.tenancy import Tenancy, tenancy
 from simulator_process import Server
 
+from tradewind_runner import reporter
 from tradewind_runner.brokers import ccxt_client
 
 
@@ -44,3 +46,11 @@ def live(fast_server: Server, tmp_path: Path) -> Iterator[HostedWorld]:
     found = HostedWorld(tmp_path, fast_server)
     yield found
     found.close()
+
+
+@pytest.fixture
+async def acme(fast_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tenancy]:
+    """A tenant at a real portal; its bots' hearts beat five times a second."""
+    monkeypatch.setattr(reporter, "HEARTBEAT_S", 0.2)
+    async with tenancy(tmp_path, fast_server, SPEED) as found:
+        yield found

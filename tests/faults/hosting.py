@@ -122,15 +122,20 @@ class Hosted:
             return await self.task
 
 
+def hosted(world: HostedWorld, *, portal_port: int | None = None) -> contextlib.AbstractAsyncContextManager[Hosted]:
+    """Run a bot of a world; told to stop in the end if it still runs."""
+    return running(world.folder, f"http://127.0.0.1:{portal_port or world.portal_port}", state=f"state-{world.portal.epoch}")
+
+
 @contextlib.asynccontextmanager
-async def hosted(world: HostedWorld) -> AsyncIterator[Hosted]:
-    """Yield the bot once it exists; told to stop in the end if it still runs."""
+async def running(folder: Path, portal_url: str, *, state: str = "state") -> AsyncIterator[Hosted]:
+    """Yield the bot of a folder once it exists."""
     settings = RunnerSettings(
-        portal_url=f"http://127.0.0.1:{world.portal_port}",
-        config=world.folder / "bot.json",
-        token_file=world.folder / "token",
-        state_dir=world.folder / f"state-{world.portal.epoch}",
-        termination_log=world.folder / "words",
+        portal_url=portal_url,
+        config=folder / "bot.json",
+        token_file=folder / "token",
+        state_dir=folder / state,
+        termination_log=folder / "words",
     )
     process = BotProcess(settings)
     found = Hosted(process, asyncio.create_task(process.run()))

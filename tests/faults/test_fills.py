@@ -67,14 +67,19 @@ async def until(look):
 @contextlib.asynccontextmanager
 async def listening(world):
     """Let the desk hear of its orders from the exchange's stream, as the bot does."""
+    begun = asyncio.Event()
 
     async def follow():
         async for seen in world.broker.updates():
-            world.desk.seen(seen)
+            if seen is None:
+                begun.set()
+            else:
+                world.desk.seen(seen)
 
     task = asyncio.create_task(follow())
     try:
-        await until(lambda: [entry for entry in world.requests() if "userDataStream" in entry["path"]])
+        async with asyncio.timeout(MOST_S):
+            await begun.wait()
         yield
     finally:
         task.cancel()

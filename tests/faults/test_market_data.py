@@ -1,17 +1,29 @@
 """F33-F40: market data that is silent, cut, missing, unfinished, late, changed or absurd. Nobody trades on what is not so."""
 
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
 import numpy as np
 import pytest
-from faults.hosting import MINUTE, hosted
+from faults.hosting import MINUTE, SPEED, HostedWorld, hosted
+from faults.matrix import stand_still
 from live_world import holding
+from simulator_process import Server
 
 from tradewind_api.document.validation import parse_document
+from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate
+from tradewind_engine.trading.book import Book
+from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed import stream
+from tradewind_runner.feed.tape import EMPTY, Tape
+from tradewind_runner.spread import spread
 
 pytestmark = pytest.mark.slow
 KLINES = "btcusdt@kline_1m"
+A_DAY = ("--socket-life-hours", "0.25")
 # Closes of BTC/USDT before and after the halt; the first fourteen are a level before the recorded six.
 BEFORE = [28010, 28030, 28060, 28020, 28000, 27990, 28000, 28050, 28080, 28060, 28040, 28020, 28010, 28030]
 BEFORE += [28037.0, 27984.84, 28047.0, 28024.26, 28080.39, 28080.0]
@@ -20,6 +32,36 @@ AFTER = [27858.24, 27916.47, 28160.01, 28090.25, 28033.04, 28095.82, 28093.33, 2
 
 def on_candles(action, **more):
     return {"match": {"method": "EVENT", "path": KLINES}, "action": action} | more
+
+
+def gap(changes):
+    """Return the rule that leaves out so many changes of a book."""
+    return {"match": {"method": "EVENT", "path": "*@depth*"}, "action": "suppress", "times": changes}
+
+
+def endpoint(server):
+    return {"rest": f"http://127.0.0.1:{server.rest}", "ws": f"ws://127.0.0.1:{server.rest}"}
+
+
+def whole(shown, server):
+    """Return whether the book that the exchange's REST tells is one of those that were shown."""
+    told = server.get("depth?symbol=BNBUSDT&limit=20")
+    sides = [tuple((Decimal(price), Decimal(amount)) for price, amount in told[side]) for side in ("bids", "asks")]
+    return any(sides == [book.bids[:20], book.asks[:20]] for book in shown)
+
+
+async def until(look):
+    async with asyncio.timeout(20):
+        while not look():
+            await asyncio.sleep(0.05)
+
+
+def subscriptions(live):
+    return [entry for entry in live.requests() if entry["path"].startswith("userDataStream.subscribe")]
+
+
+def open_stops(live):
+    return [order for order in live.ours() if order["type"] == "STOP_LOSS_LIMIT" and order["status"] == "NEW"]
 
 
 def on_sockets(action, **more):
@@ -41,26 +83,107 @@ async def test_f33_a_socket_that_says_nothing_is_replaced(live, monkeypatch, cap
     live.check()
 
 
-@pytest.mark.parametrize("code", [1001, 1006])
-async def test_f34_a_socket_that_is_closed_is_opened_again(live, code, caplog):
-    """Politely or not, for market data and for orders: no candle is left out, and orders are known as before."""
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"type": "close-socket", "code": 1001},
+        {"type": "close-socket", "code": 1006},
+        {"type": "server-shutdown", "seconds": 0.3},
+    ],
+    ids=["1001", "1006", "serverShutdown"],
+)
+async def test_f34_a_socket_that_is_closed_is_opened_again(live, end, caplog):
+    """Politely, without a word, or announced, for market data and for orders.
+
+    No candle is left out. Once the stream of orders is open again each order that has not ended is looked up: nobody tells of
+    what happened meanwhile, such as the user's cancel of the bot's stop, which is placed anew.
+    """
+    live.configure(strategy=holding(stopLossPercent=50))
     async with hosted(live) as running:
-        await running.decide()
-        live.faults(on_sockets({"type": "close-socket", "code": code}, times=2))
-        await running.until(lambda: "market data: " in caplog.text)
+        (stop,) = await running.until(lambda: open_stops(live))
+        running.bot.desk._pace = replace(running.bot.desk._pace, open_s=3600.0)  # nothing is looked up by itself
+        live.faults(on_sockets(end, times=2), {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"})
+        await running.until(lambda: "market data: " in caplog.text and "the stream of orders: " in caplog.text)
+        live.control_call("DELETE", f"accounts/{live.account}/orders?symbol=BTCUSDT&orderId={stop['orderId']}")
         await running.until(lambda: not running.bot._feed.problem())
-        bought = len(live.intents("buy"))
-        await running.until(lambda: len(live.intents("buy")) > bought)
+        (again,) = await running.until(lambda: open_stops(live))
+        assert again["clientOrderId"] != stop["clientOrderId"]
+        await running.decide()
         await running.stop()
+    assert 2 <= len(subscriptions(live))
     live.check_decisions()
     live.check()
 
 
-async def test_f35_a_gap_in_what_is_told_is_filled_by_asking(live):
-    """Nothing about six candles is told, and the socket stays: they are asked for, and decided on in their order.
+async def test_f34_sockets_that_have_had_their_day_are_replaced(tmp_path):
+    """The exchange ends each after 24 hours (here: a quarter of one), again and again: nothing is left out."""
+    server = Server(tmp_path / "simulator", "--order-limit-10s", "0", "--weight-limit", "0", "--speed", str(SPEED), *A_DAY)
+    live = HostedWorld(tmp_path, server)
+    try:
+        async with hosted(live) as running:
+            await running.until(lambda: len(subscriptions(live)) > 2)
+            await running.until(lambda: not running.bot._feed.problem())
+            await running.decide()
+            await running.stop()
+        live.check_decisions()
+        live.check()
+    finally:
+        live.close()
+        assert 0 == server.stop()
 
-    The bot follows no depth, its candles are the only sequence that it rebuilds.
-    """
+
+def test_f34_pauses_before_a_new_socket_are_spread():
+    """A thousand bots that lose their sockets together do not come back together."""
+    pauses = {round(spread(1.0), 6) for _ in range(100)}
+    assert len(pauses) > 90
+    assert all(0.5 <= pause <= 1.5 for pause in pauses)
+
+
+async def test_f35_a_book_with_a_gap_is_empty_until_it_is_whole_again(server):
+    """Changes of the book are left out (U > last + 1): what is shown then is nothing, and after that the exchange's book."""
+    shown: list[Book] = []
+    server.delete("candles?symbol=BNB/USDT")  # a market that moves
+    config = ExchangeConfig.model_validate({"name": "s", "ccxtId": "binance", "endpoint": endpoint(server)})
+    exchange = Exchange(config)
+    await exchange.connect(["BNB/USDT"])
+    tape = Tape(config, exchange.parsed_markets, ["BNB/USDT"], show=lambda _, book: shown.append(book), printed=lambda *_: None)
+    running = asyncio.create_task(tape.run())
+    try:
+        await until(lambda: whole(shown, server))
+        server.ask_control("PUT", "faults", [gap(3)])
+        await until(lambda: EMPTY in shown)
+        after = shown[shown.index(EMPTY) :]
+        server.ask_control("DELETE", "faults")
+        shown.clear()
+        await until(lambda: whole(shown, server))
+        assert EMPTY == after[0]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await exchange.close()
+        server.ask_control("DELETE", "faults")
+        stand_still(server, "BNB/USDT", "500")
+
+
+async def test_f35_a_paper_bot_in_a_book_with_gaps_trades_on(live, caplog):
+    """Orders are filled in a whole book alone; no candle is left out, and each trade is in the ledger once."""
+    live.portal.credential = None
+    live.configure(mode="Paper", paperFill="Book", credentials=None)
+    async with hosted(live) as running:
+        await running.until(lambda: live.portal.of_type("Filled"))
+        live.faults(gap(1))
+        await running.until(lambda: "books and trades: ChecksumError" in caplog.text)
+        live.faults()
+        filled = len(live.portal.of_type("Filled"))
+        await running.until(lambda: len(live.portal.of_type("Filled")) > filled)
+        await running.stop()
+    fills = [item.data["tradeId"] for item in live.portal.of_type("Filled")]
+    assert len(fills) == len(set(fills))
+    live.check_decisions()
+
+
+async def test_f35_a_gap_in_what_is_told_is_filled_by_asking(live):
+    """Nothing about six candles is told, and the socket stays: they are asked for, and decided on in their order."""
     async with hosted(live) as running:
         await running.decide()
         live.faults(on_candles("suppress"))

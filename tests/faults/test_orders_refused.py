@@ -15,7 +15,7 @@ from tradewind_runner.brokers.errors import ExchangeUnavailableError, RateLimite
 from tradewind_runner.exchange import Exchange
 
 pytestmark = pytest.mark.slow
-WAITED_MS = 2_000
+FOR_429_S, FOR_418_S = 7, 2
 
 
 @contextlib.asynccontextmanager
@@ -36,8 +36,8 @@ def since(world, seq):
     return world.control("GET", f"journal?since={seq}")
 
 
-async def quiet_then_bought(world, rule, status):
-    """Buy into silence that the exchange wants, with an order that shall end; return what came after the silence."""
+async def quiet_then_bought(world, rule, status, seconds):
+    """Buy into silence that the exchange wants, with an order that shall end: it ends first, and nothing goes out before."""
     resting = world.intent(times="0.9")
     await world.desk.submit(resting)
     world.faults(rule)
@@ -54,28 +54,28 @@ async def quiet_then_bought(world, rule, status):
     await world.desk.cancel(resting.client_order_id)
     await settled(world)
     first = since(world, refused["seq"])[0]
-    assert first["atMs"] - refused["atMs"] >= WAITED_MS
+    assert first["atMs"] - refused["atMs"] >= seconds * 1000
     assert ("DELETE", resting.client_order_id) == (first["method"], first["params"]["origClientOrderId"])
     assert ["Canceled", "Filled"] == [world.desk.order(item.client_order_id).status for item in (resting, intent)]
     check_promises(world)
 
 
 async def test_f16_too_many_requests(world):
-    """Nothing goes out for as long as the exchange wants, market data included; then cancels go before purchases."""
-    fault = said(429, -1003, "Too many requests.", **{"Retry-After": str(WAITED_MS // 1000)})
-    await quiet_then_bought(world, after_post(fault, when="before"), 429)
+    """For the seven seconds that the exchange wants nothing goes out, market data included; then cancels before purchases."""
+    fault = said(429, -1003, "Too many requests.", **{"Retry-After": str(FOR_429_S)})
+    await quiet_then_bought(world, after_post(fault, when="before"), 429, FOR_429_S)
 
 
 async def test_f17_an_address_that_is_banned(world):
     """As with too many requests: one more question would make the ban longer."""
-    ban = {"type": "ban", "ip": "127.0.0.1", "seconds": WAITED_MS / 1000}
-    await quiet_then_bought(world, after_post(ban, when="before"), 418)
+    ban = {"type": "ban", "ip": "127.0.0.1", "seconds": FOR_418_S}
+    await quiet_then_bought(world, after_post(ban, when="before"), 418, FOR_418_S)
 
 
 async def test_f17_market_data_that_is_banned_silences_orders_too(world):
     """Whoever is told first: the address is one."""
     market = Exchange(world.config, clock=world.clock, limiter=world.limiter)
-    world.faults({"action": {"type": "ban", "ip": "127.0.0.1", "seconds": WAITED_MS / 1000}})
+    world.faults({"action": {"type": "ban", "ip": "127.0.0.1", "seconds": FOR_418_S}})
     with pytest.raises(ExchangeUnavailableError, match="418"):
         await market.sync_clock()
     await market.close()

@@ -1,17 +1,22 @@
 """F12-F15, F19: pods that are killed between any two steps of an order, two pods of one bot, a pod without a key.
 
-The real process.
+The real process, but where one pod alone is cut off from the portal.
 """
 
+import asyncio
 import signal
 
 import pytest
 from bot_world import UID, answers, wait_for
+from faults.hosting import MOST_S, hosted
+from faults.line import line_to
 from faults.matrix import BTC, check_promises
 from live_world import holding
 
 from tradewind_engine.trading.identity import client_order_id, epoch_of
+from tradewind_runner import reporter
 from tradewind_runner.order_desk import BlockedError
+from tradewind_runner.portal import FencedError
 
 pytestmark = pytest.mark.slow
 FIRST = client_order_id(UID, 1, 1)
@@ -47,6 +52,22 @@ def ends_well(live, bot):
     bot.send_signal(signal.SIGTERM)
     assert 0 == bot.wait(30)
     live.check()
+
+
+def stops_of(live):
+    return [order for order in live.orders() if order["type"] == "STOP_LOSS_LIMIT" and order["status"] == "NEW"]
+
+
+def epochs(order):
+    return [epoch_of(order["clientOrderId"], UID)]
+
+
+def of_epoch(live, epoch):
+    return [entry for entry in live.requests() if entry["method"] in {"POST", "DELETE"} and epoch in sent_by(entry)]
+
+
+def sent_by(entry):
+    return [epoch_of(entry["params"].get("newClientOrderId", ""), UID)]
 
 
 def closed(live):
@@ -101,6 +122,49 @@ def test_f15_two_pods_of_one_bot(holder):
     epochs = [epoch_of(order["clientOrderId"], UID) for order in holder.orders()]
     assert sorted(epochs) == epochs
     assert 1 == sum(order["side"] == "BUY" for order in holder.orders())
+
+
+async def test_f15_a_pod_that_is_cut_off_from_the_portal_ends_when_it_sees_the_younger_ones_orders(holder, caplog):
+    """A node is partitioned: its pod trades on, a second one takes over, and no more than one is the holder.
+
+    The older one, which the portal cannot tell, is shown the younger one's sale by the exchange: it ends as fenced and sends
+    nothing after it, not even the stop that it lacks. The younger sells what the older has bought, once.
+    """
+    async with line_to(holder.portal_port) as line, hosted(holder, portal_port=line.port) as older:
+        await older.until(lambda: stops_of(holder))
+        line.cut()
+        async with hosted(holder) as younger:
+            await younger.until(lambda: younger.bot.progress.last_candle_ms)
+            younger.bot.close_positions("CloseNow")
+            async with asyncio.timeout(MOST_S):
+                with pytest.raises(FencedError, match="younger pod"):
+                    await older.task
+            sent = len(of_epoch(holder, 1))
+            await younger.until(younger.bot.flat)
+            await younger.decide()
+            await younger.stop()
+    assert sent == len(of_epoch(holder, 1)), "the older one sent something after it knew"
+    assert [2] == [epoch for order in holder.orders() if order["side"] == "SELL" and order["trades"] for epoch in epochs(order)]
+    assert {} == holder.state().positions
+    holder.check()
+
+
+async def test_f15_a_pod_that_is_cut_off_for_longer_than_its_lease_only_reduces(holder, monkeypatch):
+    """Nobody takes over and nobody renews: it buys nothing more, and what it holds keeps its stop and can be sold."""
+    monkeypatch.setattr(reporter, "HEARTBEAT_S", 0.2)
+    holder.portal.lease_seconds = 2
+    async with line_to(holder.portal_port) as line, hosted(holder, portal_port=line.port) as alone:
+        await alone.until(lambda: stops_of(holder))
+        await alone.decide(30)
+        assert "Active" == alone.bot.trading()[0].state
+        line.cut()
+        await alone.until(lambda: "LeaseEnded" in " ".join(alone.bot.trading()[0].reasons))
+        assert stops_of(holder)
+        alone.bot.close_positions("CloseNow")
+        await alone.until(alone.bot.flat)
+        bought = sum(order["side"] == "BUY" for order in holder.orders())
+        await alone.decide(8)
+        assert bought == sum(order["side"] == "BUY" for order in holder.orders())
 
 
 async def test_f15_an_older_pod_that_sees_an_order_of_a_younger_one_sends_nothing(world):

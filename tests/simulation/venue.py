@@ -254,7 +254,7 @@ class VenueBroker:
             return None
         return order.report(trades=fault != "no-trades")
 
-    async def cancel(self, symbol, client_order_id):
+    async def cancel(self, symbol, client_order_id, *, by=""):
         fault = self.venue.chaos.one_of("cancel", CANCEL)
         await asyncio.sleep(0.02)
         self.venue.go_on(self._now)
@@ -284,6 +284,10 @@ class VenueBroker:
         await self._ask("balances")
         total = {"USDT": self.venue.cash, "BTC": self.venue.base}
         return Balances(total, total | {"BTC": self.venue.free_base()})
+
+    async def key_trouble(self):
+        await self._ask("key")
+        return ""
 
     async def updates(self) -> AsyncIterator[SeenOrder]:
         queue: asyncio.Queue[SeenOrder] = asyncio.Queue()

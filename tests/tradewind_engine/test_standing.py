@@ -15,6 +15,8 @@ def test_nothing_to_say_is_active():
     [
         ({"halted": "MaxDrawdown"}, "Halted", "Halted: MaxDrawdown"),
         ({"refused": "the key was revoked"}, "Halted", "Refused: the key was revoked"),
+        ({"unsafe": "CredentialsUnsafe: the key can withdraw"}, "Halted", "Refused: CredentialsUnsafe: the key can withdraw"),
+        ({"unchecked": "CredentialsUnchecked: not asked yet"}, "Reducing", "CredentialsUnchecked: not asked yet"),
         ({"kill": ["bot", "tenant"]}, "Reducing", "Killed: bot, tenant"),
         ({"lease_ended": True}, "Reducing", "LeaseEnded: the portal has not renewed the lease"),
         ({"run_policy": "Paused"}, "Reducing", "Paused"),

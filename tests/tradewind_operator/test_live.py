@@ -245,3 +245,21 @@ def test_a_receipt_outlives_its_pod_and_not_the_next_one():
     assert {"b-1": "done"} == world.receipts
     world.note_receipt(pod({"running": {}}))
     assert {} == world.receipts
+
+
+@pytest.mark.parametrize("reason", ["StaleData", "BelowMinimum", "InDoubt"])
+def test_what_passes_by_itself_makes_a_bot_not_ready_and_not_halted(reason):
+    """The reason stands at Ready; nobody has to act for it to end."""
+    plan = judged(bot_with(annotations={NOTICE_ANNOTATION: json.dumps({"reason": reason, "message": "why"})}))
+    ready = fact(plan, "Ready")
+    assert (False, reason, "why", "Trading") == (ready.holds, ready.reason, ready.message, plan.summary)
+    assert "Halted" not in {item.type for item in plan.facts}
+
+
+def test_what_passes_by_itself_does_not_hide_a_pod_that_does_not_come_up():
+    """The last words of the pod stand there."""
+    broken = PodState(exists=True, failing=True, reason="CrashLoopBackOff", message="does not trade NOPE/USDT")
+    ready = fact(
+        judged(bot_with(annotations={NOTICE_ANNOTATION: '{"reason": "NotReady", "message": "starting"}'}), broken), "Ready"
+    )
+    assert (False, "CrashLoopBackOff", "does not trade NOPE/USDT") == (ready.holds, ready.reason, ready.message)

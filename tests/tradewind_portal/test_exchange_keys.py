@@ -179,3 +179,21 @@ async def test_an_administrator_destroys_all_secrets_in_one_call(
     assert [(None, None, True)] * 2 == rows
     again = await portal.public.put("/api/v1/exchange-keys/main", json=OTHER, headers=alice)
     assert (200, 2, None) == (again.status_code, again.json()["version"], again.json()["revokedMs"])
+
+
+async def test_a_key_is_asked_about_again(portal: Running, alice: dict[str, str]):
+    """What the exchange says now stands at the key; one that can withdraw by now is named, and stays for its owner to mend."""
+    await add(portal, alice)
+    before = (await portal.public.get("/api/v1/exchange-keys/main", headers=alice)).json()
+    portal.verifier.answer = {"canTrade": True, "canWithdraw": False, "warnings": ["the key may borrow"]}
+    asked = await portal.public.post("/api/v1/exchange-keys/main/verify", headers=alice)
+    assert (200, ["the key may borrow"]) == (asked.status_code, asked.json()["warnings"])
+    assert asked.json()["checkedMs"] >= before["checkedMs"]
+    portal.verifier.answer = {"canTrade": True, "canWithdraw": True, "warnings": []}
+    refused = await portal.public.post("/api/v1/exchange-keys/main/verify", headers=alice)
+    assert (422, "KeyCanWithdraw") == (refused.status_code, refused.json()["code"])
+    assert asked.json() == (await portal.public.get("/api/v1/exchange-keys/main", headers=alice)).json()
+    rows = (await portal.public.get("/api/v1/audit", headers=alice)).json()["items"]
+    done = [(row["action"], row["outcome"]) for row in rows if "verify" in row["action"]]
+    assert {("keys.verify", "Succeeded")} < set(done)
+    assert "KeyCanWithdraw" in {outcome for _, outcome in done}

@@ -373,3 +373,52 @@ async def test_an_older_epoch_keeps_no_lease(portal: Running, bot: LiveBot):
     await bot.start()
     answer = await bot.post("lease", {"epoch": 1, "trading": True, "unacknowledgedEvents": 0})
     assert (409, "Fenced") == (answer.status_code, answer.json()["code"])
+
+
+async def test_what_a_bot_says_of_itself_is_told_once_it_lasts(portal: Running, bot: LiveBot, alice: dict[str, str]):
+    """In two heartbeats, in its first words; it ends with the reason. What its owner asked for is no news."""
+    await bot.start()
+    told = []
+    for reasons in (
+        ["StaleData: the stream broke: no message within 25 s"],
+        ["StaleData: the stream broke: no message within 26 s"],
+        ["StaleData: the stream broke: 1006"],
+        ["Paused"],
+        ["Paused", "InDoubt: order x"],
+        ["InDoubt: order x"],
+        [],
+    ):
+        await bot.beat(state="Reducing", reasons=reasons)
+        notice = await bot.notice()
+        assert notice == (await portal.public.get("/api/v1/bots/one", headers=alice)).json()["notice"]
+        told.append(notice and notice["reason"] + ": " + notice["message"])
+    stale, doubt = "StaleData: the stream broke: no message within 25 s", "InDoubt: order x"
+    assert [None, stale, stale, None, None, doubt, None] == told
+
+
+async def test_a_refusal_that_halts_a_bot_is_told_at_once(bot: LiveBot):
+    """Under the exchange's own kind of reason; the next pod begins without it."""
+    await bot.start()
+    await bot.beat(state="Halted", reasons=["Refused: CredentialsRefused: Invalid API-key"])
+    assert {"reason": "CredentialsRefused", "message": "Invalid API-key"} == await bot.notice()
+    await bot.start()
+    await bot.beat()
+    assert await bot.notice() is None
+
+
+async def test_silence_that_an_exchange_wants_goes_round_among_bots_of_one_address(
+    portal: Running, bot: LiveBot, alice: dict[str, str], bot_spec: dict[str, Any]
+):
+    """Same exchange and node: told in heartbeats and starts, for a quarter of an hour at most; others hear nothing."""
+    near = LiveBot(portal, "near", bot_spec, symbols=["ETH/USDT"])
+    far = LiveBot(portal, "far", bot_spec, symbols=["SOL/USDT"])
+    for each, address in ((bot, "10.0.0.1"), (near, "10.0.0.1"), (far, "10.0.0.2")):
+        name = next(name for _, name in portal.cluster.pods if name.startswith(each.name))
+        portal.cluster.pods[each.namespace, name]["status"] = {"hostIP": address}
+        assert 0 == (await each.start())["exchangeSilenceS"]
+    await bot.beat(exchangeSilenceS=60)
+    assert 58 <= (await near.beat())["exchangeSilenceS"] <= 60
+    assert 58 <= (await near.start())["exchangeSilenceS"] <= 60
+    assert 0 == (await far.beat())["exchangeSilenceS"]
+    await bot.beat(exchangeSilenceS=10**6)
+    assert (await near.beat())["exchangeSilenceS"] <= 900

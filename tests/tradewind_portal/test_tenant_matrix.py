@@ -62,6 +62,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "list_exchange_keys": LOOK,
     "get_exchange_key": LOOK,
     "rotate_exchange_key": TRADE,
+    "verify_exchange_key": TRADE,
     "delete_exchange_key": TRADE,
     "revoke_exchange_keys": PLATFORM_WRITE,
     "rewrap_exchange_keys": PLATFORM_WRITE,

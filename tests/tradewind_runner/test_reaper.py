@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tradewind_api.ledger import LedgerState
-from tradewind_engine.trading.identity import client_order_id
+from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_engine.trading.orders import Report
 from tradewind_runner import reaper
 from tradewind_runner.brokers.errors import (
@@ -47,7 +47,8 @@ class Book:
             self.there.append(self.late[self.looks])
         return [item for item in self.there if item.symbol == symbol]
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:
+    async def cancel(self, symbol: str, client_order_id: str, *, by: str) -> None:
+        assert 7 == epoch_of(by, UID)
         self.cancelled.append(client_order_id)
         self.there = [item for item in self.there if item.client_order_id != client_order_id]
         self._fail()
@@ -77,14 +78,14 @@ async def test_its_own_orders_go_and_nobody_elses():
     mine = [order(UID, 1), order(UID, 2), order(UID, 3, "ETH/USDT")]
     others = [order(OTHER, 1), SeenOrder("BTC/USDT", "typed-by-hand", "buy", "limit", Decimal(1), None, 0, mine[0].report)]
     book = Book([*mine, *others])
-    assert {item.client_order_id for item in mine} == await reaper.reap(book, UID, {"BTC/USDT", "ETH/USDT"})
+    assert {item.client_order_id for item in mine} == await reaper.reap(book, UID, {"BTC/USDT", "ETH/USDT"}, epoch=7)
     assert others == book.there
 
 
 async def test_an_order_that_was_still_on_its_way_is_found(naps: list[float]):
     """Two clean looks in a row, a pause between; one in between begins anew."""
     book = Book([], late={2: order(UID, 1)})
-    assert {order(UID, 1).client_order_id} == await reaper.reap(book, UID, ["BTC/USDT"])
+    assert {order(UID, 1).client_order_id} == await reaper.reap(book, UID, ["BTC/USDT"], epoch=7)
     assert 4 == book.looks
     assert [reaper.SETTLE_S] * 3 == naps
 
@@ -97,7 +98,7 @@ async def test_no_outage_makes_it_give_up_or_skip(naps: list[float]):
         RateLimitedError("slow", retry_after_s=17),
     ]
     book = Book([order(UID, 1)], faults=faults)
-    assert {order(UID, 1).client_order_id} == await reaper.reap(book, UID, ["BTC/USDT"])
+    assert {order(UID, 1).client_order_id} == await reaper.reap(book, UID, ["BTC/USDT"], epoch=7)
     assert [1.0, 2.0, 17] == naps[:3]
 
 
@@ -105,7 +106,7 @@ async def test_no_outage_makes_it_give_up_or_skip(naps: list[float]):
 async def test_what_waiting_does_not_mend_ends_it(fault: BrokerError):
     """A person must act; the Job fails and says so."""
     with pytest.raises(type(fault)):
-        await reaper.reap(Book([order(UID, 1)], faults=[fault]), UID, ["BTC/USDT"])
+        await reaper.reap(Book([order(UID, 1)], faults=[fault]), UID, ["BTC/USDT"], epoch=7)
 
 
 def test_it_looks_wherever_the_bot_may_have_orders():

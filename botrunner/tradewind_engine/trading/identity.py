@@ -33,3 +33,12 @@ def epoch_of(cid: str, bot_uid: str) -> int | None:
     if len(cid) != CHARACTERS or not cid.startswith(bot_prefix(bot_uid)) or set(cid) - set(ALPHABET):
         return None
     return int(cid[7:11], 36)
+
+
+def cancel_id(cid: str, epoch: int) -> str:
+    """Return under which id a pod ends an order of another pod of its bot: that one, if it still runs, sees who did it.
+
+    >>> epoch_of(cancel_id(client_order_id("uid", 1, 36), 2), "uid")
+    2
+    """
+    return f"{cid[:7]}{base36(epoch, 4)}z{cid[12:]}"

@@ -15,12 +15,15 @@ from tradewind_api.runner import BotState
 class Facts:
     """What is known; an empty string or list says that there is nothing to say. Texts go to the trader as they are.
 
-    `halted` is the ledger's, `refused` the exchange's word on key or region, `gate` a difference that the comparison with the
-    exchange has left, `disk` why nothing can be written down, `data` why prices cannot be relied on.
+    `halted` is the ledger's, `refused` the exchange's word on key or region, `unsafe` what the key may do and must not,
+    `unchecked` that nobody has said yet what it may do, `gate` a difference that the comparison with the exchange has left,
+    `disk` why nothing can be written down, `data` why prices cannot be relied on.
     """
 
     halted: str = ""
     refused: str = ""
+    unsafe: str = ""
+    unchecked: str = ""
     kill: Sequence[str] = ()
     lease_ended: bool = False
     run_policy: Literal["Running", "Paused", "Stopped"] = "Running"
@@ -46,12 +49,17 @@ class Standing:
 
 def standing(facts: Facts) -> Standing:
     """Return what follows from the facts."""
-    halts = [facts.halted and f"Halted: {facts.halted}", facts.refused and f"Refused: {facts.refused}"]
+    halts = [
+        facts.halted and f"Halted: {facts.halted}",
+        facts.refused and f"Refused: {facts.refused}",
+        facts.unsafe and f"Refused: {facts.unsafe}",
+    ]
     reductions = [
         facts.kill and f"Killed: {', '.join(facts.kill)}",
         facts.run_policy if facts.run_policy != "Running" else "",
         "CloseNow" if facts.close_now else "",
         "LeaseEnded: the portal has not renewed the lease" if facts.lease_ended else "",
+        facts.unchecked,
         facts.gate and f"Unreconciled: {facts.gate}",
         facts.disk and f"DiskFull: {facts.disk}",
         facts.data and f"StaleData: {facts.data}",

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
 from tradewind_api.decimals import format_decimal
+from tradewind_api.exchange_keys import key_fault
 from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.orders import Report
@@ -27,6 +28,7 @@ from tradewind_runner.brokers.user_stream import user_stream
 from tradewind_runner.exchange_clock import ExchangeClock
 
 PAGE = 500
+RESTRICTIONS = {"binance": "sapi_get_account_apirestrictions"}  # ccxt's name of the question what a key may do
 Result = TypeVar("Result")
 
 
@@ -77,11 +79,13 @@ class CcxtBroker:
             found = await self.find(intent.symbol, intent.client_order_id)
             return found if found is not None else await self._send(intent, *again, leave)
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:
+    async def cancel(self, symbol: str, client_order_id: str, *, by: str = "") -> None:
         """Ask for an order's end; see the port."""
         exchange_id, parameters = await self._address(symbol, client_order_id)
         if exchange_id is None and not parameters:
             return
+        if by and self._dialect.cancel_parameter:
+            parameters |= {self._dialect.cancel_parameter: by}
         try:
             await self._client.call(self._api.cancel_order, exchange_id, symbol, parameters, urgent=True)
         except FailedError as failed:
@@ -125,7 +129,18 @@ class CcxtBroker:
         """Return what the account has; see the port."""
         return read_balances(await self._ask(self._client.call, self._api.fetch_balance))
 
-    def updates(self) -> AsyncIterator[SeenOrder]:
+    async def key_trouble(self) -> str:
+        """Return why the key must not be traded with; see the port."""
+        name = RESTRICTIONS.get(self._config.ccxt_id)
+        if name is None:
+            return ""
+        found = await self._ask(self._client.call, getattr(self._api, name))
+        try:
+            return key_fault(found)
+        except (KeyError, TypeError) as exc:
+            raise OutcomeUnknownError("the answer does not say what the key may do") from exc
+
+    def updates(self) -> AsyncIterator[SeenOrder | None]:
         """Yield changes of orders; see the port."""
         by_id = {self._api.markets[symbol]["id"]: symbol for symbol in self._rules}
         return user_stream(self._config, self._credential, self._clock, by_id)

@@ -19,9 +19,9 @@ from tradewind_runner.brokers.errors import BrokerError, ClockSkewError, RateLim
 from tradewind_runner.brokers.limiter import Limiter
 from tradewind_runner.brokers.port import Leave, at_once, receive_window_ms
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.lean_ccxt import connected_by, exchange_class, secure_context
+from tradewind_runner.lean_ccxt import connected_by, exchange_class, new_session
 
-TIMEOUT_MS, MOST_BYTES = 10_000, 8_000_000
+TIMEOUT_MS = 10_000
 LATEST_MS = 4_102_444_800_000  # the year 2100
 Result = TypeVar("Result")
 _answers: ContextVar[list[Answer]] = ContextVar("answers")
@@ -42,7 +42,7 @@ class CcxtClient:
 
     def __init__(self, config: ExchangeConfig, credential: ExchangeCredential, clock: ExchangeClock, limiter: Limiter) -> None:
         self._clock, self._limiter = clock, limiter
-        self._session = _session()
+        self._session = new_session()
         self.api = _kind(exchange_class(config.ccxt_id), clock)(_settings(config, credential, self._session))
 
     async def close(self) -> None:
@@ -97,28 +97,6 @@ class CcxtClient:
         self._clock.sync(float(answer), asked=asked, answered=asyncio.get_running_loop().time())
 
 
-class _Capped(aiohttp.ClientResponse):
-    """An answer that is read up to a bound."""
-
-    async def read(self) -> bytes:
-        """Return the body. Raises ClientPayloadError if it is longer than any answer may be."""
-        if self._body is None:
-            parts: list[bytes] = []
-            size = 0
-            async for part in self.content.iter_chunked(65_536):
-                size += len(part)
-                if size > MOST_BYTES:
-                    self.close()
-                    raise aiohttp.ClientPayloadError(f"the answer is longer than {MOST_BYTES} bytes")
-                parts.append(part)
-            self._body = b"".join(parts)
-        return await super().read()
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=_Capped)
-
-
 def _kind(base: Any, clock: ExchangeClock) -> Any:
     """Return the exchange's class with our clock, and with each answer kept for whoever asked."""
 
@@ -164,5 +142,6 @@ def _settings(config: ExchangeConfig, credential: ExchangeCredential, session: a
         settings["password"] = credential.password.get_secret_value()
     if config.endpoint is not None:
         api = f"{config.endpoint.rest.rstrip('/')}/api/v3"
-        settings["urls"] = {"api": {"public": api, "private": api, "v1": api}}
+        sapi = f"{config.endpoint.rest.rstrip('/')}/sapi/v1"
+        settings["urls"] = {"api": {"public": api, "private": api, "v1": api, "sapi": sapi}}
     return settings

@@ -20,7 +20,8 @@ UUID_MARK = 0x7ADE
 class Dialect:
     """Of one exchange. `parameter` is ccxt's or the exchange's own name for the id; `window_ms` the longest span of one list.
 
-    `joined_ids`: symbols are base and quote joined, and rules can be asked for some symbols only.
+    `joined_ids`: symbols are base and quote joined, and rules can be asked for some symbols only. `cancel_parameter`: what a
+    cancel's own id is called, where its order's events tell it.
     """
 
     form: Literal["plain", "uuid", "t-"] = "plain"
@@ -28,6 +29,7 @@ class Dialect:
     finds: bool = False
     window_ms: int | None = None
     joined_ids: bool = False
+    cancel_parameter: str = ""
 
     def spell(self, cid: str) -> str:
         """Return a client order id of ours as this exchange writes it."""
@@ -46,9 +48,10 @@ class Dialect:
         return (_from_uuid(spelt) or spelt) if self.form == "uuid" else spelt
 
 
+BINANCE = Dialect(finds=True, window_ms=86_400_000, joined_ids=True, cancel_parameter="newClientOrderId")
 DIALECTS: dict[str, Dialect] = {
-    "binance": Dialect(finds=True, window_ms=86_400_000, joined_ids=True),
-    "binanceus": Dialect(finds=True, window_ms=86_400_000, joined_ids=True),
+    "binance": BINANCE,
+    "binanceus": BINANCE,
     "bitget": Dialect(finds=True),
     "bitstamp": Dialect(finds=True),
     "bitvavo": Dialect(form="uuid"),

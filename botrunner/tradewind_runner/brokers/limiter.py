@@ -59,6 +59,11 @@ class Limiter:
         """Let nothing out for a while, whatever it is."""
         self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + seconds)
 
+    @property
+    def silent_s(self) -> int:
+        """For how many whole seconds more nothing goes out."""
+        return max(0, int(self._quiet_until - asyncio.get_running_loop().time()))
+
     def told(self, headers: Mapping[str, str]) -> None:
         """Learn the used weight from an answer's headers, names in lower case. It counts for the rest of a minute."""
         used = headers.get("x-mbx-used-weight-1m") or headers.get("x-mbx-used-weight")

@@ -122,7 +122,7 @@ class PaperBroker:
         await asyncio.sleep(self._latency)
         return report
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:
+    async def cancel(self, symbol: str, client_order_id: str, *, by: str = "") -> None:  # noqa: ARG002 - nobody else listens
         """End an order; see the port."""
         await asyncio.sleep(self._latency)
         order = self._orders.get(client_order_id)
@@ -151,6 +151,10 @@ class PaperBroker:
         await asyncio.sleep(self._latency)
         total, free = self._funds()
         return Balances(total, free)
+
+    async def key_trouble(self) -> str:
+        """Return that nothing is wrong with a key that there is not; see the port."""
+        return ""
 
     async def updates(self) -> AsyncIterator[SeenOrder]:
         """Yield changes of orders; see the port."""

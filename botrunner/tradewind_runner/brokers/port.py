@@ -33,6 +33,7 @@ class SeenOrder:
 
     `order_type` is the exchange's own word in lower case; `amount` what was asked for (0 if it was asked for in quote), `price`
     the limit, None for a market order. `report.trades` may be empty although something is filled: then `find` gives them.
+    `ended_by` is the id of the request that cancelled it, as far as the exchange tells.
     """
 
     symbol: str
@@ -43,6 +44,7 @@ class SeenOrder:
     price: Decimal | None
     created_ms: int
     report: Report
+    ended_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ class Broker(Protocol):
         """
         ...
 
-    async def cancel(self, symbol: str, client_order_id: str) -> None:
-        """Ask for an order's end. What became of it is read by `find`: it may have been filled meanwhile.
+    async def cancel(self, symbol: str, client_order_id: str, *, by: str = "") -> None:
+        """Ask for an order's end, under an id of its own where the exchange has that: who listens is told it as `ended_by`.
+
+        What became of it is read by `find`: it may have been filled meanwhile.
 
         Returning says only that the exchange understood; an order that it does not know, or that has ended, is no error.
         """
@@ -94,10 +98,16 @@ class Broker(Protocol):
         """Return what the account has."""
         ...
 
-    def updates(self) -> AsyncIterator[SeenOrder]:
+    async def key_trouble(self) -> str:
+        """Return why the key must not be traded with by what the exchange lets it do, an empty string if it may."""
+        ...
+
+    def updates(self) -> AsyncIterator[SeenOrder | None]:
         """Yield orders as they change, with the one trade that changed them; best effort: some may be missing or come twice.
 
+        None says that the stream is open from now on: what happened before nobody will tell, so `find` what is open.
+
         Raises:
-            ExchangeUnavailableError: The stream broke or is not offered. After a new one is open, `find` what is open.
+            ExchangeUnavailableError: The stream broke or is not offered.
         """
         ...

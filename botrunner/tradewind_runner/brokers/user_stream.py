@@ -8,7 +8,7 @@ cannot be understood.
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,6 +23,7 @@ from tradewind_runner.lean_ccxt import secure_context
 
 ADDRESSES = {"binance": "wss://ws-api.binance.com:443", "binanceus": "wss://ws-api.binance.us:443"}
 HEARTBEAT_S, MOST_BYTES = 20.0, 1_000_000
+SUBSCRIPTION = "orders"
 STATUS: dict[str, ReportStatus] = {
     "NEW": "Open",
     "PENDING_NEW": "Open",
@@ -38,8 +39,8 @@ STATUS: dict[str, ReportStatus] = {
 
 async def user_stream(
     config: ExchangeConfig, credential: ExchangeCredential, clock: ExchangeClock, symbols: Mapping[str, str]
-) -> AsyncIterator[SeenOrder]:
-    """Yield the changes of orders of `symbols` (the exchange's names to ours).
+) -> AsyncIterator[SeenOrder | None]:
+    """Yield the changes of orders of `symbols` (the exchange's names to ours), and None when the line is open.
 
     Raises:
         ExchangeUnavailableError: The stream broke, or this exchange has none that we know.
@@ -57,9 +58,8 @@ async def user_stream(
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     break
-                order = _understood(message.data, symbols)
-                if order is not None:
-                    yield order
+                for told in _understood(message.data, symbols):
+                    yield told
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         raise ExchangeUnavailableError(f"order events: {type(exc).__name__}") from exc
     raise ExchangeUnavailableError("order events: the exchange closed the stream")
@@ -70,23 +70,26 @@ def _subscription(credential: ExchangeCredential, now_ms: int) -> dict[str, Any]
     payload = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
     signature = hmac.new(credential.secret.get_secret_value().encode(), payload.encode(), hashlib.sha256).hexdigest()
     return {
-        "id": "orders",
+        "id": SUBSCRIPTION,
         "method": "userDataStream.subscribe.signature",
         "params": {**parameters, "timestamp": now_ms, "signature": signature},
     }
 
 
-def _understood(text: str, symbols: Mapping[str, str]) -> SeenOrder | None:
+def _understood(text: str, symbols: Mapping[str, str]) -> Sequence[SeenOrder | None]:
+    """Return what a message says: an order, that the line is open, or nothing that matters."""
     try:
         message = json.loads(text)
         if "status" in message and message["status"] != 200:
             code = (message.get("error") or {}).get("code")
             kind = CredentialsRefusedError if message["status"] in {401, 403} else ExchangeUnavailableError
             raise kind(f"order events: {message['status']} {code}")
+        if message.get("id") == SUBSCRIPTION:
+            return [None]
         event = message.get("event", message)
         if event.get("e") != "executionReport" or event.get("s") not in symbols:
-            return None
-        return _order(event, symbols[event["s"]])
+            return []
+        return [_order(event, symbols[event["s"]])]
     except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as exc:
         raise ExchangeUnavailableError(f"order events: one cannot be understood ({type(exc).__name__})") from exc
 
@@ -94,6 +97,7 @@ def _understood(text: str, symbols: Mapping[str, str]) -> SeenOrder | None:
 def _order(event: Mapping[str, Any], symbol: str) -> SeenOrder:
     """Return an execution report as an order; a cancel's own client id hides the order's, which is then `C`."""
     original = str(event.get("C") or "")
+    cancelled = original not in {"", "null"}
     trades: tuple[Trade, ...] = ()
     if event.get("x") == "TRADE":
         fee_currency = str(event.get("N") or symbol.split("/")[1])
@@ -101,11 +105,12 @@ def _order(event: Mapping[str, Any], symbol: str) -> SeenOrder:
     price = Decimal(event["p"])
     return SeenOrder(
         symbol,
-        original if original not in {"", "null"} else str(event["c"]),
+        original if cancelled else str(event["c"]),
         "buy" if event["S"] == "BUY" else "sell",
         str(event["o"]).lower(),
         Decimal(event["q"]),
         price if price > 0 else None,
         int(event["O"]),
         Report(str(event["i"]), STATUS[event["X"]], Decimal(event["z"]), trades),
+        str(event["c"]) if cancelled else "",
     )

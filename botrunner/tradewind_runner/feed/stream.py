@@ -7,7 +7,6 @@ is far from what it has confirmed.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.feed.candle_book import CandleBook, Row, Window
 from tradewind_runner.feed.port import Price
 from tradewind_runner.feed.rest import RestFeed
+from tradewind_runner.spread import spread
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, GRACE_MS, SPARE_ROWS = 25.0, 0.2, 10.0, 2_000.0, 600
@@ -83,7 +83,7 @@ class StreamFeed:
                 book.lost(self._broken)
             self._news.set()
             pause = PAUSE_S if loop.time() - opened > SILENCE_S else min(pause * 2, PAUSE_MOST_S)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+            await asyncio.sleep(spread(pause))
 
     async def wait(self) -> None:
         """Return at once when a candle closed or doubt arose, else a little after the next close by the exchange's clock."""

@@ -7,7 +7,6 @@ nobody sees. Errors of ccxt end here.
 import asyncio
 import itertools
 import logging
-import random
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Book, Level, Print
 from tradewind_runner.exchange import ccxt_settings
 from tradewind_runner.lean_ccxt import UnknownExchangeError, new_session, streaming_class
+from tradewind_runner.spread import spread
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS = 25.0, 0.2, 10.0, 50
@@ -66,7 +66,7 @@ class Tape:
             for symbol in self._symbols:
                 self._show(symbol, EMPTY)
             pause = PAUSE_S if loop.time() - opened > SILENCE_S else min(pause * 2, PAUSE_MOST_S)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+            await asyncio.sleep(spread(pause))
 
     async def _use_one_connection(self) -> str:
         """Watch until it breaks or falls silent, and return why it ended."""

@@ -15,7 +15,7 @@ from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.plan import PlanSpec
-from tradewind_api.resources import NOTICE_ANNOTATION
+from tradewind_api.resources import NOTICE_ANNOTATION, PASSING_NOTICES
 from tradewind_api.runner import ExchangeConfig
 from tradewind_operator.desired.config_map import bot_config, bot_config_map
 from tradewind_operator.desired.names import Object
@@ -81,15 +81,17 @@ def desired_bot(bot: Object, context: BotContext, pod: PodState) -> BotPlan:
         stateful_set(bot, context.tenant, context.settings, replicas=0 if stopped else 1),
     ]
     held = None if stopped else notice(bot)
+    halted = held is not None and held[0] not in PASSING_NOTICES
+    told = held if halted or not pod.failing else None  # what passes must not hide that the pod does not come up
     facts = [
-        held_back(held) or ready(policy, pod, suspended=suspended),
+        held_back(told) or ready(policy, pod, suspended=suspended),
         Fact("Admitted", True, "Admitted"),
         valid,
         runner_available(pod, stopped=stopped),
         *([credentials_valid(pod, held)] if is_live(bot) else []),
-        *([Fact("Halted", True, *held)] if held else []),
+        *([Fact("Halted", True, *held)] if held and halted else []),
     ]
-    word = "Halted" if held else summary(policy, pod, stopped=stopped)
+    word = "Halted" if halted else summary(policy, pod, stopped=stopped)
     return BotPlan(objects, facts, word, strategy_digest(document))
 
 

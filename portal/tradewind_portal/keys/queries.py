@@ -60,6 +60,14 @@ def replace_secret(cursor: Cursor, key: ExchangeKey) -> None:
     )
 
 
+def note_check(cursor: Cursor, key: ExchangeKey) -> None:
+    """Store what the exchange said of a key's version, unless another is there by now."""
+    cursor.execute(
+        "UPDATE exchange_keys SET warnings = ?, checked_ms = ? WHERE id = ? AND version = ?",
+        [orjson.dumps(key.warnings).decode(), key.checked_ms, key.id, key.version],
+    )
+
+
 def wrap_anew(cursor: Cursor, key: ExchangeKey, sealed: Sealed) -> None:
     """Store a data key under another outer key."""
     cursor.execute(

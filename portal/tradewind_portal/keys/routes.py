@@ -47,6 +47,13 @@ async def rotate_exchange_key(
     return key_info(made, services.keys.users(tenant, name))
 
 
+@router.post("/exchange-keys/{name}/verify", tags=["exchange keys"])
+async def verify_exchange_key(name: KeyName, services: ServicesIn, tenant: KeysWriter, trail: TrailIn) -> KeyInfo:
+    """Ask the exchange again what a key may do: it must be able to trade and unable to withdraw."""
+    trail.target = f"exchange-key/{name}"
+    return key_info(await services.keys.verify(tenant, name, trail), services.keys.users(tenant, name))
+
+
 @router.delete("/exchange-keys/{name}", status_code=204, tags=["exchange keys"])
 async def delete_exchange_key(name: KeyName, services: ServicesIn, tenant: KeysWriter, trail: TrailIn) -> None:
     """Destroy a key that no live bot names."""

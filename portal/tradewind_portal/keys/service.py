@@ -1,7 +1,7 @@
 """Exchange keys of tenants: checked with the exchange before they are kept, sealed before they are stored.
 
-Nothing returns a secret but `credential`, which leases.service calls for the pod of a live bot, inside the transaction that
-gives the pod its epoch.
+`verify` opens one to ask the exchange about it. Nothing returns a secret but `credential`, which leases.service calls for the
+pod of a live bot, inside the transaction that gives the pod its epoch.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from tradewind_portal.audit.trail import Trail
 from tradewind_portal.clock import now_ms
 from tradewind_portal.cluster.port import Cluster, Kind
 from tradewind_portal.keys import queries
-from tradewind_portal.keys.envelope import EnvelopeError, Envelopes, NoOuterKeyError
+from tradewind_portal.keys.envelope import EnvelopeError, Envelopes, NoOuterKeyError, Sealed
 from tradewind_portal.keys.queries import ExchangeKey
 from tradewind_portal.keys.verifying import Secrets, Verifier
 from tradewind_portal.kill.queries import is_set
@@ -89,6 +89,24 @@ class Keys:
         await self._store.write(store)
         trail.recorded = True
         return made
+
+    async def verify(self, tenant: TenantScope, name: str, trail: Trail) -> ExchangeKey:
+        """Return a key after asking the exchange again what it may do. Raises Problem 422 as `create` does, 409 if revoked."""
+        before = await self.get(tenant, name)
+        if before.sealed is None:
+            raise _revoked(name)
+        parts = self._opened(before.sealed, before)
+        key = Secrets(parts["apiKey"], parts["secret"], parts["password"])
+        warnings = await self._verifier.check(self._config(before.exchange), key)
+        now = replace(before, warnings=warnings, checked_ms=now_ms())
+
+        def store(cursor: Cursor) -> None:
+            queries.note_check(cursor, now)
+            append(cursor, trail.entry("keys.verify", f"exchange-key/{name}", "Succeeded"))
+
+        await self._store.write(store)
+        trail.recorded = True
+        return now
 
     async def delete(self, tenant: TenantScope, name: str, trail: Trail) -> None:
         """Destroy a key. Raises Problem 409 while a live bot names it, or its kill switch is on."""
@@ -188,13 +206,15 @@ class Keys:
             detail = f"spec.credentials: key {name!r} is of {key.exchange}, the bot trades at {exchange}"
             raise Problem(409, "CredentialsMismatch", detail)
         if key.sealed is None:
-            detail = f"exchange key {name!r} was revoked; give it a new secret: tw keys rotate {name}"
-            raise Problem(409, "CredentialsRevoked", detail)
+            raise _revoked(name)
+        parts = self._opened(key.sealed, key)
+        return key, ExchangeCredential.model_validate({**parts, "id": key.id, "version": key.version})
+
+    def _opened(self, sealed: Sealed, key: ExchangeKey) -> dict[str, Any]:
         try:
-            parts = orjson.loads(self._envelopes.open(key.sealed, key.place))
+            return dict(orjson.loads(self._envelopes.open(sealed, key.place)))
         except EnvelopeError as exc:
             raise _unreadable(exc) from exc
-        return key, ExchangeCredential.model_validate({**parts, "id": key.id, "version": key.version})
 
     def _config(self, exchange: str) -> ExchangeConfig:
         refuse(check_exchange(exchange, self._exchanges, "/exchange"))
@@ -238,6 +258,11 @@ def _marks(key: Secrets) -> tuple[str, str]:
     """Return what tells keys apart: a digest of the public part, and its last characters where it is long."""
     public = key.api_key
     return hashlib.sha256(public.encode()).hexdigest(), public[-4:] if len(public) >= 24 else ""
+
+
+def _revoked(name: str) -> Problem:
+    detail = f"exchange key {name!r} was revoked; give it a new secret: tw keys rotate {name}"
+    return Problem(409, "CredentialsRevoked", detail)
 
 
 def _unreadable(error: EnvelopeError) -> Problem:

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tradewind_api.exchange_keys import can_trade, can_withdraw
+
 TIMEOUT_MS = 10_000
 Answer = dict[str, Any]
 
@@ -54,12 +56,7 @@ def binance(exchange: Any) -> Answer:
     warnings = [text for name, text in BINANCE_WARNINGS.items() if found.get(name) is True]
     if found["ipRestrict"] is not True:
         warnings.insert(0, "the key works from any address: restrict it to the platform's")
-    # Anything but a plain no counts as a yes: what is not understood is not trusted.
-    return {
-        "canTrade": found["enableSpotAndMarginTrading"] is True,
-        "canWithdraw": found["enableWithdrawals"] is not False,
-        "warnings": warnings,
-    }
+    return {"canTrade": can_trade(found), "canWithdraw": can_withdraw(found), "warnings": warnings}
 
 
 BINANCE_WARNINGS = {

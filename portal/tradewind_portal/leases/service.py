@@ -8,7 +8,7 @@ sell each other's coins. Whoever finds his symbols taken after a pause keeps no 
 from dataclasses import dataclass, field, replace
 
 from tradewind_api.ledger import LedgerState
-from tradewind_api.runner import LEASE_SECONDS, ExchangeCredential, KillScope
+from tradewind_api.runner import LEASE_SECONDS, ExchangeCredential, KillScope, LeaseRequest
 from tradewind_portal.audit.queries import append
 from tradewind_portal.audit.trail import AuditEntry, Trail
 from tradewind_portal.clock import now_ms
@@ -19,6 +19,8 @@ from tradewind_portal.kill.service import KillSwitches
 from tradewind_portal.leases import queries
 from tradewind_portal.leases.notices import Notices
 from tradewind_portal.leases.queries import Lease
+from tradewind_portal.leases.said import Complaints
+from tradewind_portal.leases.silences import Silences
 from tradewind_portal.ledger.identity import Worker
 from tradewind_portal.ledger.queries import begin_epoch, newest_halt
 from tradewind_portal.problems import Problem
@@ -50,14 +52,17 @@ class Standing:
 class Leases:
     """Of all bots; only live ones have one."""
 
-    def __init__(self, store: Store, cluster: Cluster, keys: Keys, kill: KillSwitches) -> None:
+    def __init__(self, store: Store, cluster: Cluster, keys: Keys, kill: KillSwitches, *, egress_address: str = "") -> None:
+        self._address = egress_address
         self._store, self._cluster, self._keys, self._kill = store, cluster, keys, kill
         self.notices = Notices(cluster)
+        self._complaints, self._silences = Complaints(), Silences()
         self._known: dict[str, Lease] = {}
         self._refused: dict[str, str] = {}
 
     async def start(self, pod: Worker, trail: Trail) -> Begun:
         """Begin an epoch. Raises Problem 409 (START_REFUSALS) for a live bot that may not trade."""
+        self._complaints.forget(pod.uid)
         item = self._cluster.cached(Kind.TRADING_BOT, pod.name, pod.namespace)
         if item is None or is_live(item["spec"]):  # a key is given for what the resource says now, not a moment ago
             item = await self._cluster.get(Kind.TRADING_BOT, pod.name, pod.namespace)
@@ -90,6 +95,21 @@ class Leases:
             kill.insert(1 if "bot" in kill else 0, "account")
         left = min(LEASE_SECONDS, max(0, lease.until_ms - now) // 1000)
         return Standing(left if lost is None else 0, kill, lost, works)
+
+    def hear(self, pod: Worker, beat: LeaseRequest) -> int:
+        """Take in what a bot says in its heartbeat; return for how many seconds it should ask its exchange nothing."""
+        self._complaints.hear(pod.uid, beat.state, beat.reasons)
+        place = self._place(pod)
+        self._silences.note(place, beat.exchange_silence_s)
+        return self._silences.left(place)
+
+    def silence_s(self, pod: Worker) -> int:
+        """Return for how many seconds a bot should ask its exchange nothing."""
+        return self._silences.left(self._place(pod))
+
+    def _place(self, pod: Worker) -> tuple[str, str]:
+        item = self._cluster.cached(Kind.TRADING_BOT, pod.name, pod.namespace)
+        return str(item["spec"]["exchange"] if item else ""), self._address or pod.address
 
     async def end(self, pod: Worker, epoch: int) -> None:
         """Give a lease back: the bot has said that it stopped."""
@@ -186,7 +206,7 @@ class Leases:
         if halted is not None:
             message = await self._store.read(lambda cursor: newest_halt(cursor, pod.uid))
             return "Halted", message or halted
-        return None
+        return self._complaints.of(pod.uid)
 
 
 def _symbols(spec: Object, state: LedgerState) -> set[str]:

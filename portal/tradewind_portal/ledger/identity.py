@@ -21,13 +21,14 @@ LABELS: dict[Literal["bot", "backtest"], Kind] = {"bot": Kind.TRADING_BOT, "back
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A pod of ours: which resource it runs for, and whose that is."""
+    """A pod of ours: which resource it runs for, whose that is, and the address of its node, empty where it is not known."""
 
     kind: Literal["bot", "backtest"]
     uid: str
     name: str
     namespace: str
     tenant_uid: str
+    address: str = ""
 
     def owner(self) -> Owner:
         """Return the ledger's owner."""
@@ -72,7 +73,7 @@ class Identities:
         for kind, resource in LABELS.items():
             uid, name = labels.get(f"tradewind.dev/{kind}-uid"), labels.get(f"tradewind.dev/{kind}")
             if uid and name and await self._is_there(resource, uid, name, identity.namespace):
-                return Worker(kind, uid, name, identity.namespace, tenant_uid)
+                return Worker(kind, uid, name, identity.namespace, tenant_uid, _address(pod))
         raise _stranger(identity)
 
     def _tenant_of(self, identity: PodIdentity, labels: dict[str, str]) -> str:
@@ -87,6 +88,10 @@ class Identities:
             return True
         owner = await self._ledgers.owner_of(uid) if kind is Kind.TRADING_BOT else None
         return owner is not None and (owner.namespace, owner.name) == (namespace, name)
+
+
+def _address(pod: Object) -> str:
+    return str((pod.get("status") or {}).get("hostIP") or "")
 
 
 def _stranger(identity: PodIdentity) -> Problem:

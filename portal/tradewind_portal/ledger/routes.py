@@ -76,7 +76,12 @@ async def start(body: StartRequest, services: ServicesIn, pod: BotPod, trail: Tr
     await services.leases.tell(pod, Standing(LEASE_SECONDS, begun.kill), begun.state.halted)
     log.info("a bot started", extra={"fields": fields})
     return StartAnswer(
-        epoch=begun.epoch, lease_seconds=LEASE_SECONDS, state=begun.state, kill=begun.kill, credential=begun.credential
+        epoch=begun.epoch,
+        lease_seconds=LEASE_SECONDS,
+        state=begun.state,
+        kill=begun.kill,
+        credential=begun.credential,
+        exchange_silence_s=services.leases.silence_s(pod),
     )
 
 
@@ -97,6 +102,7 @@ async def renew_lease(body: LeaseRequest, services: ServicesIn, pod: BotPod) -> 
     """Say that the bot lives; learn how long it may go on, and what it must stop."""
     halted = await services.ledgers.beat(pod.owner(), body)
     standing = await services.leases.stand(pod, body.epoch, heartbeat=True)
+    silence_s = services.leases.hear(pod, body)
     await services.leases.tell(pod, standing, halted)
     closing = await services.leases.close_request(pod, body.closed_number)
     return LeaseAnswer(
@@ -104,6 +110,7 @@ async def renew_lease(body: LeaseRequest, services: ServicesIn, pod: BotPod) -> 
         kill=standing.kill,
         close_now=closing is not None and closing.open,
         close_number=closing.number if closing else 0,
+        exchange_silence_s=silence_s,
     )
 
 

@@ -192,7 +192,7 @@ class TestContract:
         intent = world.intent()
         await world.broker.place(intent)
         seen = await asyncio.wait_for(first, 5)
-        while seen.report.status != "Filled":
+        while seen is None or seen.report.status != "Filled":  # None: the stream is open
             seen = await asyncio.wait_for(anext(updates), 5)
         assert (intent.client_order_id, intent.amount) == (seen.client_order_id, seen.report.filled)
         await updates.aclose()
