@@ -114,7 +114,7 @@ async def work(settings: RunnerSettings) -> TerminationMessage:
     """Do the whole of it and return the last words."""
     config = ConfigFile(settings.config, BacktestConfig).read()
     parse_document(config.strategy)
-    async with PortalClient(settings.portal_url, settings.token_file) as portal:
+    async with PortalClient(settings.portal_url, settings.token_file, ca=settings.portal_ca) as portal:
         candles = await fetch(portal, config)
         prepare()
         if config.optimization is None:

@@ -83,7 +83,7 @@ class BotProcess:
         parse_document(config.strategy)
         exchange = Exchange(config.exchange)
         try:
-            async with PortalClient(self.settings.portal_url, self.settings.token_file) as portal:
+            async with PortalClient(self.settings.portal_url, self.settings.token_file, ca=self.settings.portal_ca) as portal:
                 answer = await self._start(portal, config)
                 if answer is None:
                     # A live bot that crashed before may have left orders, which nobody has looked at: no receipt for those.

@@ -70,15 +70,20 @@ class DataMissingError(PortalRefusedError):
 
 
 class PortalClient:
-    """One session. The token is read anew for each request, because the kubelet replaces it."""
+    """One session. The token is read anew for each request, because the kubelet replaces it.
 
-    def __init__(self, url: str, token_file: Path) -> None:
+    With `ca` nobody else's certificate is believed: the answer to a start may be an exchange key.
+    """
+
+    def __init__(self, url: str, token_file: Path, *, ca: str = "") -> None:
         self._url, self._token_file = url.rstrip("/"), token_file
+        self._ca = ca
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         # A context of its own: the one that aiohttp has may trust nobody, see quick_start.
-        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context()) if self._url.startswith("https:") else None
+        secure = self._url.startswith("https:")
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=self._ca or None)) if secure else None
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self
 

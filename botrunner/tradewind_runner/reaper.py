@@ -75,7 +75,7 @@ def symbols_of(config: BotConfig, state: LedgerState) -> set[str]:
 async def run(settings: RunnerSettings) -> TerminationMessage:
     """Take the key, cancel, say so. Raises NoKeyError, BrokerError and ConfigurationError."""
     config = ConfigFile(settings.config, BotConfig).read()
-    async with PortalClient(settings.portal_url, settings.token_file) as portal:
+    async with PortalClient(settings.portal_url, settings.token_file, ca=settings.portal_ca) as portal:
         answer = await _start(portal, config)
         if answer.credential is None:
             raise NoKeyError("the portal gave no exchange key: is the bot live?")

@@ -14,6 +14,7 @@ class RunnerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRADEWIND_RUNNER_", frozen=True)
 
     portal_url: str = Field(default="http://127.0.0.1:8001", description="The runner side of the portal.")
+    portal_ca: str = Field(default="", description="Certificate (PEM) that an https portal is known by; empty: the system's.")
     config: Path = Field(default=Path("/etc/tradewind/bot.json"), description="What this pod is told.")
     token_file: Path = Field(default=Path("/var/run/secrets/tradewind/token"), description="Proof of the pod's identity.")
     state_dir: Path = Field(default=Path("/var/lib/tradewind"), description="Outbox; may be lost with the pod.")

@@ -16,6 +16,7 @@ class OperatorSettings(BaseSettings):
     portal_url: str = Field(
         default="http://tradewind-portal-internal.tradewind.svc:8001", description="Where runners find the portal."
     )
+    portal_ca: str = Field(default="", description="Certificate (PEM) that runners know an https portal by.")
     runner_image: str = Field(default="localhost/tradewind-runner:0.1.0", description="Image of bots.")
     backtest_image: str = Field(default="localhost/tradewind-backtest:0.1.0", description="Image of backtests.")
     image_pull_policy: str = Field(default="IfNotPresent", description="Always, IfNotPresent or Never.")

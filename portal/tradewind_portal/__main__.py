@@ -154,7 +154,7 @@ def _servers(services: Services, cluster: LiveCluster) -> list[tuple[Server, soc
     log.info("listening", extra={"fields": {"version": VERSION, "address": settings.address, **ports}})
     servers = [
         server_for(public, forwarded_allow_ips=settings.forwarded_allow_ips),
-        server_for(Edge(internal_app(services))),
+        server_for(Edge(internal_app(services)), cert=settings.internal_tls_cert, key=settings.internal_tls_key),
         server_for(metrics_app(measure)),
     ]
     return list(zip(servers, sockets, strict=True))

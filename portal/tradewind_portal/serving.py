@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from prometheus_client import REGISTRY, generate_latest
@@ -42,8 +43,8 @@ def listen(address: str, port: int) -> socket.socket:
     return sock
 
 
-def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "") -> Server:
-    """Return a server for an application."""
+def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "", cert: Path | None = None, key: Path | None = None) -> Server:
+    """Return a server for an application, over TLS with a certificate and its key."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -54,6 +55,8 @@ def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "") -> Server:
         forwarded_allow_ips=forwarded_allow_ips or "127.0.0.1",
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
     )
     return Server(config)
 

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     address: str = Field(default_factory=_address, description="Address to listen on: all in a pod, 127.0.0.1 elsewhere.")
     public_port: int = Field(default=8000, ge=0, le=65535, description="Port of the public API; 0 takes any.")
     internal_port: int = Field(default=8001, ge=0, le=65535, description="Port for bots and backtests; 0 takes any.")
+    internal_tls_cert: Path | None = Field(
+        default=None, description="Certificate (PEM) of the internal port; with it and its key that port speaks TLS only."
+    )
+    internal_tls_key: Path | None = Field(default=None, description="Private key (PEM) of that certificate.")
     metrics_port: int = Field(default=9090, ge=0, le=65535, description="Port of /metrics; 0 takes any.")
     forwarded_allow_ips: str = Field(default="", description="Proxies, comma-separated, whose X-Forwarded-For is believed.")
 

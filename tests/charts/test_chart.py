@@ -4,10 +4,12 @@ import base64
 import json
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
 import yaml
+from cryptography import x509
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_cluster import binaries
@@ -112,6 +114,28 @@ def test_the_key_that_seals_exchange_keys_is_made_and_stays(manifests, tmp_path)
     mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     environment = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
     assert f"{mounts['kek']}/kek.json" == environment["TRADEWIND_PORTAL_KEK_FILE"]
+
+
+@pytest.mark.cluster
+def test_pods_know_the_portal_by_a_certificate_that_the_chart_makes(manifests):
+    """For the very host that pods are told, by an authority whose key nobody has; the portal has it where it looks."""
+    items = manifests([])
+    data = next(item for item in items if item["metadata"]["name"] == "tradewind-portal-tls")["data"]
+    assert {"ca.crt", "tls.crt", "tls.key"} == set(data)
+    ca, certificate = (x509.load_pem_x509_certificate(base64.b64decode(data[name])) for name in ("ca.crt", "tls.crt"))
+    certificate.verify_directly_issued_by(ca)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    found = dict(pods(items))
+    told = {item["name"]: item for item in found["tradewind-operator"]["containers"][0]["env"]}
+    url = urlsplit(told["TRADEWIND_OPERATOR_PORTAL_URL"]["value"])
+    assert ("https", [url.hostname]) == (url.scheme, names.get_values_for_type(x509.DNSName))
+    reference = {"name": "tradewind-portal-tls", "key": "ca.crt"}
+    assert reference == told["TRADEWIND_OPERATOR_PORTAL_CA"]["valueFrom"]["secretKeyRef"]
+    container = found["tradewind-portal"]["containers"][0]
+    folder = next(mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "tls")
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    files = [environment[f"TRADEWIND_PORTAL_INTERNAL_TLS_{name}"] for name in ("CERT", "KEY")]
+    assert [f"{folder}/tls.crt", f"{folder}/tls.key"] == files
 
 
 @pytest.mark.cluster

@@ -14,6 +14,10 @@ app.kubernetes.io/name: tradewind
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{- define "tradewind.portalHost" -}}
+tradewind-portal-internal.{{ .Release.Namespace }}.svc
+{{- end }}
+
 {{- define "tradewind.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

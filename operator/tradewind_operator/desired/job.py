@@ -29,7 +29,7 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
         "imagePullPolicy": settings.image_pull_policy,
         "args": ["-m", "tradewind_runner.backtest_worker"],
         "env": [
-            *environment(settings.portal_url, "backtest.json"),
+            *environment(settings, "backtest.json"),
             {"name": "TRADEWIND_RUNNER_CPUS", "value": str(math.ceil(plan.limits.backtest_cpu))},
             *([{"name": "TRADEWIND_RUNNER_SHARD", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}] if shared else []),
         ],

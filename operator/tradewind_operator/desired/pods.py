@@ -3,6 +3,7 @@
 from typing import Any
 
 from tradewind_api.runner import RUNNER_AUDIENCE
+from tradewind_operator.settings import OperatorSettings
 
 USER = 10001
 TOKEN_FOLDER, CONFIG_FOLDER, STATE_FOLDER = "/var/run/secrets/tradewind", "/etc/tradewind", "/var/lib/tradewind"
@@ -45,10 +46,11 @@ def pod_spec(container: dict[str, Any], *, service_account: str, config_map: str
     }
 
 
-def environment(portal_url: str, config: str) -> list[dict[str, str]]:
+def environment(settings: OperatorSettings, config: str) -> list[dict[str, str]]:
     """Return the environment of a runner's container; no value of a user is in it."""
     values = {
-        "TRADEWIND_RUNNER_PORTAL_URL": portal_url,
+        "TRADEWIND_RUNNER_PORTAL_URL": settings.portal_url,
+        **({"TRADEWIND_RUNNER_PORTAL_CA": settings.portal_ca} if settings.portal_ca else {}),
         "TRADEWIND_RUNNER_CONFIG": f"{CONFIG_FOLDER}/{config}",
         "TRADEWIND_RUNNER_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
         "TRADEWIND_RUNNER_STATE_DIR": STATE_FOLDER,

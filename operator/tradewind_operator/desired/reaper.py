@@ -18,7 +18,7 @@ def reaper_job(bot: Object, tenant: Object, settings: OperatorSettings) -> Objec
         "image": settings.runner_image,
         "imagePullPolicy": settings.image_pull_policy,
         "args": ["-m", "tradewind_runner.reaper"],
-        "env": environment(settings.portal_url, "bot.json"),
+        "env": environment(settings, "bot.json"),
         "resources": {
             "requests": {"cpu": f"{BOT_CPU_MILLI}m", "memory": f"{BOT_MEMORY_MIB}Mi"},
             "limits": {"memory": f"{2 * BOT_MEMORY_MIB}Mi"},

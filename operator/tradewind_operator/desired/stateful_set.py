@@ -18,7 +18,7 @@ def stateful_set(bot: Object, tenant: Object, settings: OperatorSettings, *, rep
         "image": settings.runner_image,
         "imagePullPolicy": settings.image_pull_policy,
         "args": ["-m", "tradewind_runner.bot"],
-        "env": environment(settings.portal_url, "bot.json"),
+        "env": environment(settings, "bot.json"),
         "ports": [{"name": "metrics", "containerPort": 9090, "protocol": "TCP"}],
         "resources": {
             "requests": {"cpu": f"{BOT_CPU_MILLI}m", "memory": f"{BOT_MEMORY_MIB}Mi"},
