@@ -38,6 +38,8 @@ def secure_context() -> ssl.SSLContext:
 class _Capped(aiohttp.ClientResponse):
     """An answer that is read up to a bound."""
 
+    most_bytes = MOST_BYTES
+
     async def read(self) -> bytes:
         """Return the body. Raises ClientPayloadError if it is longer than any answer may be."""
         if self._body is None:
@@ -45,17 +47,24 @@ class _Capped(aiohttp.ClientResponse):
             size = 0
             async for part in self.content.iter_chunked(65_536):
                 size += len(part)
-                if size > MOST_BYTES:
+                if size > self.most_bytes:
                     self.close()
-                    raise aiohttp.ClientPayloadError(f"the answer is longer than {MOST_BYTES} bytes")
+                    raise aiohttp.ClientPayloadError(f"the answer is longer than {self.most_bytes} bytes")
                 parts.append(part)
             self._body = b"".join(parts)
         return await super().read()
 
 
-def new_session() -> aiohttp.ClientSession:
+class _CappedForAccount(_Capped):
+    """An answer about one account, which is never that long."""
+
+    most_bytes = MOST_BYTES // 2
+
+
+def new_session(*, of_account: bool = False) -> aiohttp.ClientSession:
     """Return a session for one ccxt object, which does not close it."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=_Capped)
+    bounded = _CappedForAccount if of_account else _Capped
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=bounded)
 
 
 def connected_by(session: aiohttp.ClientSession) -> dict[str, Any]:

@@ -215,15 +215,18 @@ class Live:
 
 
 @contextlib.asynccontextmanager
-async def tenancy(folder: Path, server: Server, speed: float) -> AsyncIterator[Tenancy]:
-    """Serve a portal whose exchange is a simulated one, and log the owner of a tenant in."""
+async def tenancy(folder: Path, server: Server, speed: float, asks: Verifier | None = None) -> AsyncIterator[Tenancy]:
+    """Serve a portal whose exchange is a simulated one, and log the owner of a tenant in.
+
+    Every key is taken, unless `asks` asks the exchange about it: that is a process for each.
+    """
     server.ask_control("DELETE", "journal")
     server.ask_control("DELETE", "faults")
     endpoint = {"rest": f"http://127.0.0.1:{server.rest}", "ws": f"ws://127.0.0.1:{server.rest}"}
     config = ExchangeConfig.model_validate(
         {"name": "simulated", "ccxtId": "binance", "endpoint": endpoint, "clockSpeed": speed}
     )
-    async with running_portal(folder / "data", asks=Verifier(), exchanges=[config]) as portal:
+    async with running_portal(folder / "data", asks=asks, exchanges=[config]) as portal:
         owner = await portal.tenant("acme", await portal.log_in())
         base = str(portal.public.base_url).rstrip("/") + "/api/v1"
         async with httpx2.AsyncClient(base_url=base, headers=owner, timeout=30) as people:

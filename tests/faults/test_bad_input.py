@@ -9,10 +9,12 @@ import time
 from decimal import Decimal
 
 import pytest
+from faults.hosting import SPEED
 from faults.matrix import said
 from faults.tenancy import MINUTE, MOST_S, tenancy
 from live_world import holding
 
+from tradewind_portal.keys.verifying import Verifier
 from tradewind_runner import account_watching, reporter
 from tradewind_runner.brokers import ccxt_client
 
@@ -27,12 +29,13 @@ def keys(name, *permissions):
 @pytest.mark.parametrize(
     ("permissions", "code"), [(("read", "trade", "withdraw"), "KeyCanWithdraw"), (("read",), "KeyCannotTrade")]
 )
-async def test_a_key_with_the_wrong_permissions_is_not_taken(acme, permissions, code):
+async def test_a_key_with_the_wrong_permissions_is_not_taken(fast_server, tmp_path, permissions, code):
     """Asked about at the exchange by the portal's own process, refused by name, and not kept."""
-    acme.control("PUT", "accounts/rich", {"keys": keys("rich", *permissions)})
-    answer = await acme.give_key("rich")
-    assert (422, code) == (answer.status_code, answer.json()["code"])
-    assert [] == (await acme.people.get("/exchange-keys")).json()["items"]
+    async with tenancy(tmp_path, fast_server, SPEED, Verifier()) as acme:
+        acme.control("PUT", "accounts/rich", {"keys": keys("rich", *permissions)})
+        answer = await acme.give_key("rich")
+        assert (422, code) == (answer.status_code, answer.json()["code"])
+        assert [] == (await acme.people.get("/exchange-keys")).json()["items"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class CcxtClient:
 
     def __init__(self, config: ExchangeConfig, credential: ExchangeCredential, clock: ExchangeClock, limiter: Limiter) -> None:
         self._clock, self._limiter = clock, limiter
-        self._session = new_session()
+        self._session = new_session(of_account=True)
         self.api = _kind(exchange_class(config.ccxt_id), clock)(_settings(config, credential, self._session))
 
     async def close(self) -> None:
