@@ -7,6 +7,7 @@ without it. The world is checked while it goes on, and at the end, when the faul
 import asyncio
 import contextlib
 import logging
+import random
 import shutil
 import tempfile
 from collections import Counter
@@ -87,6 +88,7 @@ class World:
 
     def __init__(self, seed: int, hours: float, *, only=None, end_at=(0, ""), quiet_s=QUIET_S, trades="") -> None:
         self.chaos = Chaos(seed, only)
+        random.seed(seed)  # of the pauses that bots spread
         document = DOCUMENTS[trades or tuple(DOCUMENTS)[seed % len(DOCUMENTS)]]
         self.end, self.quiet_s = hours * 3600, quiet_s
         self.venue = Venue(self.chaos, int(hours * 60) + quiet_s // 60 + 60)
