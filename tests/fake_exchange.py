@@ -62,6 +62,7 @@ class FakeBroker:
         self.exchange = exchange
         self.faults: dict[str, list[str]] = {"place": [], "find": [], "cancel": []}
         self.calls: list[str] = []
+        self.ended_by: list[str] = []
         self.delay_s = 30.0
 
     async def place(self, intent: Intended, leave: Leave = at_once) -> Report:  # noqa: C901 - one case a fault
@@ -124,6 +125,7 @@ class FakeBroker:
         return order.report(trades=fault != "no trades")
 
     async def cancel(self, symbol: str, client_order_id: str, *, by: str = "") -> None:
+        self.ended_by.append(by)
         fault = self._next("cancel")
         await asyncio.sleep(0.005)
         self.exchange.arrive()

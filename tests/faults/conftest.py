@@ -9,7 +9,7 @@ from faults.matrix import BTC, PRICE, World, stand_still
 from faults.tenancy import Tenancy, tenancy
 from simulator_process import Server
 
-from tradewind_runner import reporter
+from tradewind_runner import account_watching, reporter
 from tradewind_runner.brokers import ccxt_client
 
 
@@ -41,8 +41,9 @@ def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def live(fast_server: Server, tmp_path: Path) -> Iterator[HostedWorld]:
-    """A live bot's world with a fresh account."""
+def live(fast_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostedWorld]:
+    """A live bot's world with a fresh account; a hosted one opens its stream of orders again soon."""
+    monkeypatch.setattr(account_watching, "RETRY_S", 0.3)
     found = HostedWorld(tmp_path, fast_server)
     yield found
     found.close()

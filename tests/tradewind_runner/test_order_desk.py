@@ -381,6 +381,37 @@ def test_an_order_of_a_younger_pod_fences_this_one():
         desk = Desk(epoch=1)
         desk.seen(desk.exchange.take(intent(1, epoch=2)).seen())
         assert "Fenced" == desk.blocked(ETH).partition(":")[0]
+        assert desk.fenced.is_set()
+
+    run_virtually(main())
+
+
+def test_a_younger_pods_cancel_of_an_order_fences_the_one_that_made_it():
+    """The younger names its cancel by its own epoch; by that the older, which nobody else tells, knows that it is not alone."""
+
+    async def main():
+        older = Desk(epoch=1)
+        await older.submit(resting := intent(1, order_type="limit"))
+        younger = Desk(older.exchange, state=older.state, epoch=2)
+        assert "Canceled" == (await younger.cancel(resting.client_order_id)).status
+        (by,) = younger.fake.ended_by
+        older.seen(replace(older.exchange.book[resting.client_order_id].seen(), ended_by=by))
+        assert "Fenced" == older.blocked(BTC, "sell").partition(":")[0]
+        assert older.fenced.is_set()
+
+    run_virtually(main())
+
+
+def test_a_pods_cancel_of_its_own_order_fences_nobody():
+    """It needs no name: whoever hears of it made it."""
+
+    async def main():
+        desk = Desk()
+        await desk.submit(resting := intent(1, order_type="limit"))
+        await desk.cancel(resting.client_order_id)
+        desk.seen(replace(desk.exchange.book[resting.client_order_id].seen(), ended_by="x-of-the-exchange"))
+        assert [""] == desk.fake.ended_by
+        assert not desk.fenced.is_set()
 
     run_virtually(main())
 
