@@ -12,7 +12,7 @@ from tradewind_api.ledger import Intended
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.rounding import MarketRules
 from tradewind_runner.bot_loop import BotLoop
-from tradewind_runner.brokers.errors import BrokerError, CredentialsRefusedError, ForbiddenError
+from tradewind_runner.brokers.errors import BrokerError, refusal
 from tradewind_runner.brokers.port import Balances, Broker, receive_window_ms
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.feed.port import Feed
@@ -73,7 +73,7 @@ class AccountWatching(BotLoop):
                 break
             except BrokerError as exc:
                 self._wait_for_exchange(f"the exchange does not let us in: {exc}")
-                refused = _refusal(exc)
+                refused = refusal(exc)
                 self.desk.halted = refused or None  # only its owner can help; asked again now and then
                 await asyncio.sleep(REFUSED_S if refused else pause)
                 pause = min(pause * 2, 10.0)
@@ -159,7 +159,7 @@ class AccountWatching(BotLoop):
                 failed += 1
                 if failed > 1:
                     self._no_account = f"the exchange does not say what the account has: {exc}"
-                if refused := _refusal(exc):
+                if refused := refusal(exc):
                     self.desk.halted = self.desk.halted or refused
                 await asyncio.sleep(REFUSED_S if refused else RETRY_S)
                 continue
@@ -175,9 +175,3 @@ class AccountWatching(BotLoop):
     def _rules(self, symbol: str) -> MarketRules:
         market = self._markets[symbol]
         return MarketRules(symbol, market.amount_step, price_tick=market.price_tick, min_notional=market.min_notional)
-
-
-def _refusal(exc: BrokerError) -> str:
-    """Return what only the owner can change, an empty string for what may pass."""
-    refused = isinstance(exc, CredentialsRefusedError | ForbiddenError)
-    return f"{type(exc).__name__.removesuffix('Error')}: {exc}" if refused else ""

@@ -20,6 +20,7 @@ from tradewind_runner.brokers.errors import (
     ExchangeUnavailableError,
     ForbiddenError,
     OutcomeUnknownError,
+    refusal,
 )
 from tradewind_runner.brokers.port import Broker
 from tradewind_runner.order_desk import OrderDesk
@@ -74,7 +75,7 @@ class Gate:
                 found = await self._compare(wanted, max(0, since), rules, prices, tolerance_percent)
             except (CredentialsRefusedError, ForbiddenError) as exc:
                 self.problem = ""
-                return Passage(blocked=f"{type(exc).__name__.removesuffix('Error')}: {exc}")
+                return Passage(blocked=refusal(exc))
             except (ExchangeUnavailableError, OutcomeUnknownError) as exc:
                 self.problem = f"the exchange cannot be asked what it has: {exc}"
                 log.warning("%s", self.problem)

@@ -30,14 +30,14 @@ from tradewind_runner.brokers.errors import (
     OrderRejectedError,
     OutcomeUnknownError,
     RateLimitedError,
+    refusal,
 )
 from tradewind_runner.brokers.port import Broker, SeenOrder
 from tradewind_runner.desk_entry import Entry, Pace, adopted_intent
 from tradewind_runner.outbox import OutboxFullError
 
 log = logging.getLogger("tradewind.runner")
-ENDED_KEPT = 256
-PATIENCE, PACE = Patience(), Pace()
+ENDED_KEPT, PATIENCE, PACE = 256, Patience(), Pace()
 
 
 class BlockedError(Exception):
@@ -120,8 +120,7 @@ class OrderDesk:
             BlockedError: Something of this symbol is undecided.
             OutboxFullError: It cannot be written down; nothing was sent.
         """
-        reason = self.blocked(intent.symbol, intent.side)
-        cid = intent.client_order_id
+        reason, cid = self.blocked(intent.symbol, intent.side), intent.client_order_id
         if reason is None and (cid in self._entries or cid <= self._last.get(cid[:EPOCH_CHARACTERS], "")):
             reason = f"Used: there was an order {cid} before, or a later one"
         if reason is not None:
@@ -147,8 +146,7 @@ class OrderDesk:
         """Learn from the stream, or a list: of an order here, or of one of ours that the ledger lost. Others' are let be."""
         if (epoch_of(seen.ended_by, self._bot_uid) or 0) > self._epoch:
             self._fence(f"order {seen.client_order_id} was ended by a younger pod of this bot")
-        entry = self._entries.get(seen.client_order_id)
-        if entry is not None:
+        if (entry := self._entries.get(seen.client_order_id)) is not None:
             self._learn(entry, seen.report)
         elif not self._known(seen.client_order_id):
             self._adopt(seen)
@@ -184,8 +182,7 @@ class OrderDesk:
 
     def order(self, cid: str) -> Order | None:
         """Return an order that is open or ended lately."""
-        entry = self._entries.get(cid)
-        return None if entry is None else entry.order
+        return entry.order if (entry := self._entries.get(cid)) is not None else None
 
     async def settle(self) -> None:
         """Look everything up until nothing is in doubt, and every open order once.
@@ -295,9 +292,8 @@ class OrderDesk:
             self._postpone(entry)
 
     async def _look_up(self, entry: Entry) -> None:
-        found: Input | None
         try:
-            found = await self._broker.find(entry.symbol, entry.cid)
+            found: Input | None = await self._broker.find(entry.symbol, entry.cid)
         except BrokerError as exc:
             self._not_answered(entry, exc)
             return
@@ -352,8 +348,7 @@ class OrderDesk:
         self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + exc.retry_after_s)
 
     def _halt(self, exc: BrokerError) -> str:
-        kind = "CredentialsRefused" if isinstance(exc, CredentialsRefusedError) else "Forbidden"
-        self.halted = f"{kind}: {exc}"
+        self.halted = refusal(exc)
         log.error("halted: %s", self.halted)
         return self.halted
 
@@ -405,7 +400,6 @@ class OrderDesk:
         self._learn(entry, seen.report)
 
     def _hurry(self) -> float:
-        """Have everything that has not ended looked up at once; return the loop's time."""
         now = asyncio.get_running_loop().time()
         for entry in self._entries.values():
             if not entry.order.closed:

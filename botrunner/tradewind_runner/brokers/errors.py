@@ -64,3 +64,9 @@ class CredentialsRefusedError(BrokerError):
 
 class ForbiddenError(BrokerError):
     """The exchange serves neither this address nor this country. Halt: asking again makes it worse."""
+
+
+def refusal(exc: BrokerError) -> str:
+    """Return what only the bot's owner can change, under a word for its kind; an empty string for what may pass."""
+    final = isinstance(exc, CredentialsRefusedError | ForbiddenError)
+    return f"{type(exc).__name__.removesuffix('Error')}: {exc}" if final else ""
