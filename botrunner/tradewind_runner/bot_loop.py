@@ -95,9 +95,8 @@ class BotLoop:
         """Return what the bot may do, and the last candle decided on."""
         found = self._standing()
         if self.progress.problem and found.state != "Halted":
-            stale = tuple(
-                reason for reason in found.reasons if reason.startswith("StaleData")
-            )  # follows from it, or the reverse
+            # What is wrong with the stream follows from it, or the reverse: the trader reads it after.
+            stale = tuple(reason for reason in found.reasons if reason.startswith("StaleData"))
             others = tuple(reason for reason in found.reasons if reason not in stale)
             found = Standing("Reducing", (*others, f"NotReady: {self.progress.problem}", *stale))
         if self._too_little:
