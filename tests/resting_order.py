@@ -18,6 +18,7 @@ class Resting:
     status: ReportStatus = "Open"
     trades: list[Trade] = field(default_factory=list)
     hidden: int = 0
+    ended_by: str = ""
 
     @property
     def filled(self) -> Decimal:

@@ -142,7 +142,8 @@ class Venue:
         fault = self.chaos.one_of("stream", STREAM) if self.listeners else ""
         for queue in self.listeners.values():
             for _ in range({"dropped": 0, "twice": 2}.get(fault, 1)):
-                queue.put_nowait(order.seen(replace(order.report(trades=False), trades=trades)))
+                told = order.seen(replace(order.report(trades=False), trades=trades))
+                queue.put_nowait(replace(told, ended_by=order.ended_by))
 
 
 class VenueMarket:
@@ -267,7 +268,7 @@ class VenueBroker:
             if fault == "filled":
                 self.venue.fill(order, self.venue.price_at(self._now), self._now)
             else:
-                order.status = "Canceled"
+                order.status, order.ended_by = "Canceled", by
                 self.venue.tell(order)
         if fault == "lost-after":
             raise errors.OutcomeUnknownError("reset")
@@ -289,10 +290,11 @@ class VenueBroker:
         await self._ask("key")
         return ""
 
-    async def updates(self) -> AsyncIterator[SeenOrder]:
+    async def updates(self) -> AsyncIterator[SeenOrder | None]:
         queue: asyncio.Queue[SeenOrder] = asyncio.Queue()
         self.venue.listeners[self._pod] = queue
         try:
+            yield None
             while True:
                 seen = await queue.get()
                 if self.venue.chaos.happens("stream-broken", 0.02):
