@@ -96,15 +96,19 @@ async def test_f34_a_socket_that_is_closed_is_opened_again(live, end, caplog):
     """Politely, without a word, or announced, for market data and for orders.
 
     No candle is left out. Once the stream of orders is open again each order that has not ended is looked up: nobody tells of
-    what happened meanwhile, such as the user's cancel of the bot's stop, which is placed anew.
+    what it did not tell, such as the user's cancel of the bot's stop, which is placed anew.
     """
+    untold = {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"}
     live.configure(strategy=holding(stopLossPercent=50))
     async with hosted(live) as running:
         (stop,) = await running.until(lambda: open_stops(live))
         running.bot.desk._pace = replace(running.bot.desk._pace, open_s=3600.0)  # nothing is looked up by itself
-        live.faults(on_sockets(end, times=2), {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"})
-        await running.until(lambda: "market data: " in caplog.text and "the stream of orders: " in caplog.text)
+        live.faults(untold)
         live.control_call("DELETE", f"accounts/{live.account}/orders?symbol=BTCUSDT&orderId={stop['orderId']}")
+        await running.decide()
+        assert [] == open_stops(live)
+        live.faults(on_sockets(end, times=2), untold)
+        await running.until(lambda: "market data: " in caplog.text and "the stream of orders: " in caplog.text)
         await running.until(lambda: not running.bot._feed.problem())
         (again,) = await running.until(lambda: open_stops(live))
         assert again["clientOrderId"] != stop["clientOrderId"]
