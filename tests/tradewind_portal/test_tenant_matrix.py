@@ -1,5 +1,6 @@
 """Every operation of both applications against every kind of asker, made from the OpenAPI: a new route without a row fails."""
 
+import json
 from typing import Any
 
 import pytest
@@ -243,7 +244,7 @@ def stock(cursor: Cursor, portal: Running, operation: str) -> None:
     for table in ("exchange_keys", "kill_switches", "close_requests"):
         cursor.execute(f"DELETE FROM {table}")
     place = Place(tenant, "k1", 1)
-    sealed = Envelopes(portal.services.settings.kek_file).seal(b"{}", place)
+    sealed = Envelopes(portal.services.settings.kek_file).seal(json.dumps({**SECRETS, "password": None}).encode(), place)
     insert_key(cursor, ExchangeKey("k1", tenant, "mine", "simulated", 1, "f", "", (), sealed, 0, "x", 0))
     account = "another" if operation == "delete_exchange_key" else "k1"
     for scope, target in (("bot", bot), ("account", account), ("tenant", tenant), ("platform", "platform")):
