@@ -58,8 +58,8 @@ class OrderDesk:
     `book` keeps events as one group, or raises OutboxFullError; `now_ms` is the exchange's time. `may_leave` returns when an
     order that was booked may go out, which has to wait for the disk; it raises OutboxFullError or HeldBackError where it may
     not. Much can happen while it waits, so that its answer is the last word. `halted` says why no request makes sense before a
-    person has acted; `fenced` is set when the exchange has shown the hand of a younger pod; `on_anomaly` is told what cannot be,
-    each beginning with a word for its kind.
+    person has acted; `fenced` is set when the exchange has shown the hand of a younger pod; `on_anomaly` is told what cannot
+    be, each beginning with a word for its kind.
     """
 
     def __init__(
