@@ -152,10 +152,10 @@ class _Book:
         position = held.model_copy(
             update={"amount": held.amount + data.amount, "cost": held.cost * kept, "notional": held.notional * kept}
         )
-        if position.amount == 0:
-            self.positions.pop(data.symbol, None)
-        else:
+        if position.amount != 0:
             self.positions[data.symbol] = position
+        elif self.positions.pop(data.symbol, None) is not None:
+            self.rested[data.symbol] = 0  # what a sale left was too little to be sold: the trade is over
 
     def mark(self, data: Equity, at_ms: int) -> None:
         if at_ms // DAY_MS > self.day:  # a second symbol that catches up may still be at yesterday's candles

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tradewind_api import ledger
 from tradewind_api.fold import fold
-from tradewind_api.ledger import Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started
+from tradewind_api.ledger import Adjusted, Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started
 
 START = Started(generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000))
 
@@ -78,6 +78,17 @@ def test_a_fee_in_base_shrinks_what_is_held():
     assert Decimal("1.998") == state.positions["BTC/USDT"].amount
     assert Decimal("0.2") == state.fees_paid
     assert Decimal(800) == state.cash
+
+
+def test_a_trade_is_over_when_what_its_sale_left_is_booked_away():
+    """The fee was taken in base, so less than a step is left: the rest after a trade begins all the same and counts candles."""
+    bought = fill("a", "buy", amount="2", price="100", fee="0.003", currency="BTC")
+    sold = fill("b", "sell", amount="1.99", price="100", fee="0.199")
+    dust = Adjusted(symbol="BTC/USDT", amount=Decimal("-0.007"), reason="Dust")
+    state = fold(events(START, order("a", "buy"), bought, order("b", "sell"), sold, dust))
+    assert ({}, 0) == (state.positions, state.rested["BTC/USDT"])
+    state = fold(events(Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="None")), state)
+    assert 1 == state.rested["BTC/USDT"]
 
 
 def test_a_halt_outlives_the_pod_and_ends_with_an_edit():

@@ -59,7 +59,7 @@ def _joined(first: Signals, then: Signals, count: int) -> Signals:
     """Return the last `count` rows of both, one after the other."""
 
     def both(a: Any, b: Any) -> Any:
-        return np.concatenate([a, b])[-count:]
+        return (np.concatenate([a, b]) if len(b) else a)[-count:]  # nothing is no number: conditions would become some
 
     series = {name: both(values, then.series[name]) for name, values in first.series.items()}
     return Signals(both(first.entry, then.entry), both(first.exit, then.exit), series)

@@ -63,3 +63,13 @@ def test_candles_that_come_late_and_windows_that_go_back_make_the_state_anew():
     follower.signals(Candles(*(np.delete(column, 95) for column in HISTORY[:100].columns())))
     for window in (HISTORY[:101], HISTORY[:98], HISTORY[200:300], HISTORY[:0]):
         same(evaluate(DOCUMENT, window), follower.signals(window), 50)
+
+
+def test_a_window_without_news_leaves_conditions_what_they_are():
+    """True and False, not one and nought, in what is written down of a decision."""
+    document = template("momentum")
+    candles = random_candles(3, 60)
+    follower = Follower(document)
+    first = follower.signals(candles[:50]).series["strong"].dtype
+    again = follower.signals(candles[:50]).series["strong"].dtype
+    assert (np.bool_, np.bool_) == (first, again)
