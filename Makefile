@@ -51,13 +51,13 @@ check: setup ## Format, lint, types, layers, generated files, fast tests (a minu
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tradewind_api.generate --check
 	@$(BIN)/python -m tradewind_portal.openapi --check
-	@$(BIN)/pytest -q -n auto -m "not slow and not cluster and not node and not browser and not peers"
+	@$(BIN)/pytest -q -n auto -m "not slow and not cluster and not node and not browser and not peers and not three_ways"
 
 SOURCES_TYPED := crds botrunner operator portal dev
 
 .PHONY: test
 test: check $(PEERS)/.ready ## All tests: what `check` does, then slow ones, the peers, the real control plane, real pods, a browser
-	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser and not peers"
+	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser and not peers and not three_ways"
 	@$(BIN)/pytest -m "cluster or node or browser or peers"
 
 $(PEERS)/.ready: requirements-peers.txt
@@ -68,6 +68,10 @@ $(PEERS)/.ready: requirements-peers.txt
 
 # Ended at any time it goes on where it was: what is done stands in the file.
 SOAK ?= soak.jsonl
+
+.PHONY: three-ways
+three-ways: setup ## Seven strategies as back-test, paper bot and live bot on the same recorded candles (3 minutes, needs a quiet machine)
+	@$(BIN)/pytest -v -m three_ways
 
 .PHONY: soak
 soak: setup ## 20,000 simulated bot-hours with a million faults, and 300 kills of real processes (hours; SOAK= file to go on with)

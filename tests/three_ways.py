@@ -106,7 +106,7 @@ def late(found: Mapping[tuple[str, str], Told], candles: Candles, documents: Map
     """Return which bots began after they could, or decided when a candle was long over: the machine was too slow for them."""
     decided = {key: [item.data for item in told.of_type("Decision")] for key, told in found.items()}
     began = {key: decisions[0]["candleOpenMs"] for key, decisions in decided.items()}
-    behind = [f"{key} began at {ts}" for key, ts in began.items() if ts > candles.ts[lookback_of(documents[key[0]]) - 1]]
+    behind = [f"{key} began at {ts}" for key, ts in began.items() if ts > candles.ts[lookback_of(documents[key[0]])]]
     return behind + [
         f"{key} at {data['candleOpenMs']}: {data['blocked']}"
         for key, decisions in decided.items()

@@ -24,7 +24,7 @@ from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import timeframe_ms
 from tradewind_engine.trading.sizing import PaperMarket, entry_amount, entry_budget, exact
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.three_ways
 
 FILE, TIMEFRAME, FIRST, COUNT, LATER = "binance_usdm_BTCUSDT_1h_2020-2024", "1h", 9607, 210, 3000
 PACES_S = (0.5, 1.5)  # wall seconds a candle; the second one for a machine that is busy
