@@ -196,7 +196,10 @@ class OrderKeeping(AccountWatching):
         return await self.desk.submit(intent)
 
     async def _may_leave(self, intent: Intended) -> None:
-        """Return when an order is on the disk and still wanted. An exit goes without a disk too, and whatever has come up."""
+        """Return when an order is on the disk and still wanted. An exit goes without a disk too, and whatever has come up.
+
+        Nothing goes any more once the portal has told of a younger pod: that one answers for this symbol now.
+        """
         buying = intent.side == "buy"
         try:
             await self._reporter.on_disk()
@@ -204,6 +207,8 @@ class OrderKeeping(AccountWatching):
             self._disk = str(exc)
             if buying:
                 raise
+        if self._reporter.over is not None:
+            raise HeldBackError(f"Fenced: {self._reporter.over}")
         if buying and (reason := self._standing().blocked) is not None:
             raise HeldBackError(reason)
 
