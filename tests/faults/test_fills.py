@@ -17,6 +17,7 @@ from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.protection import sellable
 from tradewind_runner.brokers import ccxt_client
 from tradewind_runner.order_desk import Pace
+from tradewind_simulator.floor import LOOK_MS
 
 pytestmark = pytest.mark.slow
 OTHER = {"balances": {"USDT": "100000000", "BTC": "1000"}}
@@ -26,6 +27,7 @@ MOST_S, TICK = 10.0, Decimal("0.01")
 @pytest.fixture
 async def world(server, monkeypatch):
     stand_still(server, BTC, PRICE)  # whole again
+    await asyncio.sleep(LOOK_MS / 1000)  # what the test before has bought is offered again at the next look
     monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
     async with World(server) as found:
         found.control("PUT", "accounts/other", OTHER)
