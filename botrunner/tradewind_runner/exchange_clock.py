@@ -34,6 +34,17 @@ class ExchangeClock:
         """Return the exchange's time in ms."""
         return self._exchange_ms + (self._monotonic() - self._at) * 1000.0 * self.speed
 
+    def error_ms(self) -> float:
+        """Return by how many ms of the exchange's time `now_ms` may be wrong, either way: half of the answer's way, and drift.
+
+        Cristian, "Probabilistic clock synchronization", Distributed Computing 3 (1989).
+        """
+        return (self._spread_s + (self._monotonic() - self._drift_from) * DRIFT) / 2 * 1000.0 * self.speed
+
+    def surely_ms(self) -> float:
+        """Return the time that the exchange's clock has passed, however wrong ours is."""
+        return self.now_ms() - self.error_ms()
+
     def wall_seconds_until(self, exchange_ms: float) -> float:
         """Return how long to wait, on the wall, until the exchange's time is `exchange_ms`; 0 if it has passed."""
         return max(0.0, (exchange_ms - self.now_ms()) / 1000.0 / self.speed)

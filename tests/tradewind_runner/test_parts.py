@@ -24,6 +24,16 @@ def test_the_clock_follows_the_exchange_at_its_speed():
     assert 0 == clock.wall_seconds_until(1)
 
 
+def test_the_clock_says_by_how_much_it_may_be_wrong():
+    """The answer took 2 s, it may be of any moment of them: one second either way, a minute of the exchange; then it drifts."""
+    wall = [12.0]
+    clock = ExchangeClock(60, monotonic=lambda: wall[0])
+    clock.sync(1_000_000, asked=10.0, answered=12.0)
+    assert (60_000, 1_000_000) == (clock.error_ms(), clock.surely_ms())
+    wall[0] = 112.0
+    assert 60_000 + 100 * 0.001 / 2 * 60_000 == clock.error_ms()
+
+
 def test_a_swapped_file_is_noticed(tmp_path):
     """Kubernetes swaps a link; the same file twice is no change."""
     for name in ("one", "two"):

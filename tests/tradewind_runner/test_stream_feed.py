@@ -45,7 +45,7 @@ class History:
     """Answers all candles up to the clock, and counts the questions."""
 
     def __init__(self, clock):
-        self.clock, self.asked = clock, 0
+        self.clock, self.asked, self.behind = clock, 0, 0
 
     def first_undecided(self, symbol, done_ms):
         newest = int(self.clock.now_ms()) // MINUTE * MINUTE - MINUTE
@@ -53,7 +53,7 @@ class History:
 
     async def history(self, symbol, first):
         self.asked += 1
-        ts = np.arange(first - 5 * MINUTE, self.clock.now_ms(), MINUTE).astype(np.int64)
+        ts = np.arange(first - 5 * MINUTE, self.clock.now_ms() - self.behind, MINUTE).astype(np.int64)
         ones = np.full(ts.size, 100.0)
         return Candles(ts, ones, ones, ones, ones, ones)
 
@@ -63,15 +63,16 @@ def make_feed_of(monkeypatch):
     monkeypatch.setattr(stream, "SILENCE_S", 0.2)
     monkeypatch.setattr(stream, "PAUSE_S", 0.01)
     QuietSocket.opened = QuietSocket.closed = 0
-    now = [1000.5 * MINUTE]
+    now, error = [1000.5 * MINUTE], [0.0]
     clock = ExchangeClock(monotonic=lambda: 0.0)
-    clock.now_ms = lambda: now[0]
+    clock.now_ms, clock.error_ms = (lambda: now[0]), (lambda: error[0])
 
     def make(open_socket):
         history = History(clock)
         feed = StreamFeed(open_socket, history, clock, symbols=["BTC/USDT"], timeframe="1m", lookback=3, final_words=True)
         return feed, history, now
 
+    make.clock_error = error
     return make
 
 
@@ -113,6 +114,18 @@ async def test_after_a_break_rest_is_asked_before_anything_counts(make_feed_of):
     assert 2 == history.asked
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_candle_that_may_be_running_still_is_not_closed(make_feed_of):
+    """Our clock says that it ended 3 s ago, and is 3.5 s ahead: as it may be wrong by 4 s, REST is believed a little later."""
+    feed, history, now = make_feed_of(QuietSocket)
+    now[0], history.behind, make_feed_of.clock_error[0] = 1001 * MINUTE + 3_000, 3_500, 4_000
+    window = await feed.window("BTC/USDT", done_ms=998 * MINUTE)
+    assert 1000 * MINUTE == window.candles.ts[-1]
+    assert 999 * MINUTE == window.candles.ts[window.closed - 1]
+    now[0] += 1_000
+    window = await feed.window("BTC/USDT", done_ms=999 * MINUTE)
+    assert 1000 * MINUTE == window.candles.ts[window.closed - 1]
 
 
 async def test_a_broken_socket_says_why(make_feed_of):

@@ -30,17 +30,18 @@ class RestFeed:
     async def wait(self) -> None:
         """Wait for the next close and a little more, so that the exchange has begun the candle after it."""
         clock = self._exchange.clock
-        wait = clock.wall_seconds_until((int(clock.now_ms()) // self._length + 1) * self._length)
+        wait = clock.wall_seconds_until((int(clock.surely_ms()) // self._length + 1) * self._length + clock.error_ms())
         await asyncio.sleep(min(max(wait + 0.05, 0.1), 30.0))
 
     def first_undecided(self, symbol: str, done_ms: int | None) -> int | None:
-        """Return the open time of the first closed candle after `done_ms`, None when there is none by the exchange's clock.
+        """Return the open time of the first candle after `done_ms` that has surely closed, None when there is none.
 
         Raises ExchangeUnavailableError when the exchange's time is before what was decided already.
         """
-        newest = int(self._exchange.clock.now_ms()) // self._length * self._length - self._length
+        clock = self._exchange.clock
+        newest = int(clock.surely_ms()) // self._length * self._length - self._length
         done = newest - self._length if done_ms is None else done_ms
-        if done > newest + LATE_CANDLES * self._length:
+        if done + self._length > clock.now_ms() + clock.error_ms() + LATE_CANDLES * self._length:
             raise ExchangeUnavailableError(f"{symbol}: the exchange's time is before the last candle that was decided on")
         return None if done >= newest else max(done + self._length, newest - CATCH_UP * self._length)
 
@@ -49,7 +50,7 @@ class RestFeed:
         first = self.first_undecided(symbol, done_ms)
         if first is None:
             return None
-        asked = self._exchange.clock.now_ms()
+        asked = self._exchange.clock.surely_ms()
         candles = await self.history(symbol, first)
         closed = int(np.searchsorted(candles.ts, asked - self._length, side="right"))
         return Window(candles, closed)

@@ -60,7 +60,7 @@ class StreamFeed:
         self._length, self._lookback = timeframe_ms(timeframe), lookback
         keep = lookback + SPARE_ROWS
         self._books = {name: CandleBook(name, self._length, keep=keep, final_words=final_words) for name in symbols}
-        self._grace_ms = min(GRACE_MS * clock.speed, self._length / 2)
+        self._least_grace_ms = min(GRACE_MS * clock.speed, self._length / 2)
         self._prices: dict[str, Price] = {}
         self._asked: dict[str, int] = {}
         self._ask_again: dict[str, float] = {}
@@ -87,7 +87,8 @@ class StreamFeed:
 
     async def wait(self) -> None:
         """Return at once when a candle closed or doubt arose, else a little after the next close by the exchange's clock."""
-        until = (int(self._clock.now_ms() - self._grace_ms) // self._length + 1) * self._length + self._grace_ms
+        grace = self._grace()
+        until = (int(self._clock.now_ms() - grace) // self._length + 1) * self._length + grace
         wait = min(max(self._clock.wall_seconds_until(until), 0.05), 30.0)
         try:
             async with asyncio.timeout(wait):
@@ -108,10 +109,11 @@ class StreamFeed:
             return None
         if (found := book.window(first, self._lookback)) is not None:
             return found
-        if not book.doubt and (not book.overdue(now, self._grace_ms) or self._asked.get(symbol) == first):
+        if not book.doubt and (not book.overdue(now, self._grace()) or self._asked.get(symbol) == first):
             return None
         candles = await self._rest.history(symbol, first)
-        self._asked[symbol] = first
+        if first + self._length + self._grace() <= now:  # what was asked before the candle's end is no last word on it
+            self._asked[symbol] = first
         self._resync(symbol, candles, now)
         return Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
 
@@ -150,12 +152,16 @@ class StreamFeed:
 
     def _resync(self, symbol: str, candles: Candles, now: float) -> None:
         book = self._books[symbol]
-        for note in book.resync(candles, asked_ms=now, grace_ms=self._grace_ms):
+        for note in book.resync(candles, asked_ms=now, grace_ms=self._grace()):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
         if (row := book.newest) is not None and len(candles):
             self._prices[symbol] = price = Price(row.close, row.close, row.close, asyncio.get_running_loop().time())
             self.listen(symbol, price)
+
+    def _grace(self) -> float:
+        """Return how many ms after its end by our clock a candle of REST is surely closed."""
+        return max(self._least_grace_ms, self._clock.error_ms())
 
     async def _use_one_socket(self) -> None:
         socket, loop = self._open(), asyncio.get_running_loop()
