@@ -136,14 +136,17 @@ class Exchange:
         rows: list[list[float]] = []
         since = since_ms
         while len(rows) < count:
-            page = await self._call(self._ccxt.fetch_ohlcv, symbol, timeframe, since, min(PAGE, count - len(rows)))
             known = len(rows)
+            size = min(PAGE, count - known + bool(rows))
+            page = await self._call(self._ccxt.fetch_ohlcv, symbol, timeframe, since, size)
             try:
+                if page and rows and page[0][0] == rows[-1][0]:
+                    rows.pop()  # it may have been running at the time of the page before
                 rows.extend(row for row in page if not rows or row[0] > rows[-1][0])
-                since = int(page[-1][0]) + 1 if page else since
+                since = int(page[-1][0]) if page else since
             except (TypeError, ValueError, LookupError) as exc:
                 raise ExchangeUnavailableError(f"{symbol}: the exchange sent candles that cannot be: {exc}") from exc
-            if len(page) < min(PAGE, count) or len(rows) == known:
+            if len(page) < size or len(rows) == known:
                 break
         if not rows:
             return Candles(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))

@@ -86,7 +86,7 @@ def streaming_class(ccxt_id: str) -> Any:
     """Return the class that has the exchange's WebSocket beside its REST. Raises UnknownExchangeError."""
     _lean()
     # The streaming class asks the package for the class that it is made from.
-    package = sys.modules["ccxt.async_support"]
+    package = importlib.import_module("ccxt.async_support")
     setattr(package, ccxt_id, exchange_class(ccxt_id))
     return getattr(_module("pro", ccxt_id), ccxt_id)
 

@@ -129,11 +129,25 @@ def test_a_running_candle_that_rest_contradicts_is_as_rest_says(book):
 
 
 def test_a_revised_candle_is_told(book):
-    """By the stream or by REST: the numbers are taken over, what was decided stands."""
-    assert ["Revised"] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6)))
-    assert [] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6)))
+    """By the stream's word that it has ended, or by REST: the numbers are taken over, what was decided stands."""
+    assert ["Revised"] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6), final=True))
+    assert [] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6), final=True))
     assert ["Revised"] == kinds(book.resync(candles(row(7), row(8, 102.0), row(9)), asked_ms=at(9.7)))
     assert 102.0 == book.window(at(8), 3).candles.close[3]
+
+
+def test_a_row_from_before_the_word_that_its_candle_has_ended_changes_nothing(book):
+    """Two sockets may tell the same, one a little later: what a candle was while it ran is no revision of it."""
+    assert [] == kinds(book.offer(row(8, 101.0), at_ms=at(9.6)))
+    assert row(8).close == book.window(at(8), 3).candles.close[3]
+
+
+def test_an_answer_from_before_the_word_that_its_candle_has_ended_changes_nothing(book):
+    """REST was asked while minute 9 ran, and answered; by then the stream had told of its end, and of the next one."""
+    book.offer(row(9, 103.0), at_ms=at(10.01), final=True)
+    book.offer(row(10, 104.0), at_ms=at(10.02))
+    assert [] == kinds(book.resync(candles(row(7), row(8), row(9, 101.0)), asked_ms=at(9.99)))
+    assert [103.0, 104.0] == book.window(at(9), 3).candles.close[-2:].tolist()
 
 
 def test_after_a_break_nothing_counts_until_rest_has_answered(book):

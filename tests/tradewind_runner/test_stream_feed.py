@@ -3,18 +3,20 @@
 import asyncio
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from live_world import LiveWorld
 
-from tradewind_api.runner import BotConfig
+from tradewind_api.runner import BotConfig, ExchangeConfig
 from tradewind_engine.candles import Candles
 from tradewind_runner.bot_kinds import make_feed
 from tradewind_runner.exchange import Exchange
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.feed import stream
 from tradewind_runner.feed.candle_book import Row
+from tradewind_runner.feed.pro import ProCandleSocket
 from tradewind_runner.feed.stream import StreamBrokenError, StreamFeed
 
 MINUTE = 60_000
@@ -120,9 +122,8 @@ async def test_a_candle_that_may_be_running_still_is_not_closed(make_feed_of):
     """Our clock says that it ended 3 s ago, and is 3.5 s ahead: as it may be wrong by 4 s, REST is believed a little later."""
     feed, history, now = make_feed_of(QuietSocket)
     now[0], history.behind, make_feed_of.clock_error[0] = 1001 * MINUTE + 3_000, 3_500, 4_000
-    window = await feed.window("BTC/USDT", done_ms=998 * MINUTE)
-    assert 1000 * MINUTE == window.candles.ts[-1]
-    assert 999 * MINUTE == window.candles.ts[window.closed - 1]
+    await feed.window("BTC/USDT", done_ms=998 * MINUTE)
+    assert None is await feed.window("BTC/USDT", done_ms=999 * MINUTE)
     now[0] += 1_000
     window = await feed.window("BTC/USDT", done_ms=999 * MINUTE)
     assert 1000 * MINUTE == window.candles.ts[window.closed - 1]
@@ -168,6 +169,21 @@ async def test_ccxt_pro_closes_candles_without_a_question(world):
     await exchange.close()
     for found in seen.values():
         assert {MINUTE} == set(np.diff(found).tolist())
+
+
+async def test_the_word_that_a_candle_has_ended_is_about_that_candle():
+    """By a socket that ccxt keeps beside a newer one it comes after the next candle's first row."""
+    market = {"id": "BTCUSDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "spot": True, "type": "spot"}
+    socket = ProCandleSocket(ExchangeConfig(name="s", ccxt_id="binance"), [market], symbols=["BTC/USDT"], timeframe="1m")
+    told = []
+    socket._ccxt.take_row = lambda symbol, row, final: told.append((symbol, row.ts // MINUTE, row.close, final))
+    said = [(9, 101, False), (9, 102, True), (10, 103, False), (9, 102, True), (10, 103, False), (10, 104, True)]
+    for minute, close, ended in said:
+        kline = {"t": minute * MINUTE, "s": "BTCUSDT", "i": "1m", "x": ended, "v": 1.0, **dict.fromkeys("ohlc", close)}
+        socket._ccxt.handle_ohlcv(SimpleNamespace(url="wss://stream", resolve=lambda *_: None), {"e": "kline", "k": kline})
+    await socket.close()
+    del said[4]  # nothing new
+    assert told == [("BTC/USDT", minute, float(close), ended) for minute, close, ended in said]
 
 
 def test_only_one_exchange_streams():

@@ -78,7 +78,8 @@ class CandleBook:
             return [refused]
         newest = self.newest
         if newest is not None and row.ts <= self.closed_ms:
-            return self._revise(row)
+            late = self._final_words and not final  # from before the word that it has ended, by a slower socket
+            return [] if late else self._revise(row)
         notes: list[Note] = []
         if newest is not None and row.ts > newest.ts:
             if row.ts > newest.ts + self.length_ms:
@@ -105,15 +106,15 @@ class CandleBook:
             Row(int(ts), *prices) for ts, *prices in zip(*(column.tolist() for column in candles.columns()), strict=True)
         ]
         answered = [row for row in answered if row.ts <= asked_ms + self.length_ms]
-        known = {row.ts: row for row in self._rows if row.ts <= self.closed_ms}
-        notes = [self._revised(known[row.ts], row) for row in answered if known.get(row.ts, row) != row]
         first, last = answered[0].ts, answered[-1].ts
+        known = {row.ts: row for row in self._rows if row.ts <= self.closed_ms}
+        if last + self.length_ms > asked_ms and self.confirmed:  # it was running yet: the stream is ahead of the answer
+            running = {} if self._contested else {row.ts: row for row in self._rows[-1:]}
+            answered[-1] = known.get(last) or running.get(last) or answered[-1]
+        notes = [self._revised(known[row.ts], row) for row in answered if known.get(row.ts, row) != row]
         joined = bool(self._rows) and 0 <= self._whole_from <= first <= self._rows[-1].ts
         before = [row for row in self._rows if row.ts < first] if joined else []
         newer = [row for row in self._rows if row.ts > last and self.confirmed]
-        running = self.newest if self.confirmed and not self._contested else None
-        if running is not None and running.ts == last and last + self.length_ms > asked_ms:
-            answered[-1] = running  # the stream is ahead of the answer
         self._contested = False
         self._rows = (before + answered + newer)[-self._keep :]
         self._whole_from = (
@@ -125,12 +126,15 @@ class CandleBook:
         self.doubt = ""
         return notes
 
-    def window(self, first_ms: int, lookback: int) -> Window | None:
-        """Return at least `lookback` candles before `first_ms` and all after; None where REST must be asked first."""
+    def window(self, first_ms: int, lookback: int, *, short: bool = False) -> Window | None:
+        """Return `lookback` candles before `first_ms` and all after; None where it is not closed or REST must be asked first.
+
+        `short`: fewer will do, because REST was asked and has no more.
+        """
         start = bisect_left(self._rows, first_ms, key=lambda row: row.ts) - lookback
-        if self.doubt or start < 0 or first_ms > self.closed_ms:
+        if self.doubt or (start < 0 and not short) or first_ms > self.closed_ms:
             return None
-        rows = self._rows[start:]
+        rows = self._rows[max(0, start) :]
         table = np.array(rows, dtype=np.float64)
         candles = Candles(table[:, 0].astype(np.int64), *(np.ascontiguousarray(table[:, i]) for i in range(1, 6)))
         return Window(candles, len(rows) - (rows[-1].ts > self.closed_ms))

@@ -70,21 +70,26 @@ def _listening(ccxt_id: str) -> Any:
         def handle_ohlcv(self, client: Any, message: Any) -> None:
             super().handle_ohlcv(_Patient(client), message)
             kline = message.get("k") if isinstance(message, dict) else None
-            final = ""
+            ended: dict[str, int] = {}
             if isinstance(kline, dict) and kline.get("x") is True:
-                final = self.safe_symbol(kline.get("s"), None, None, "spot")
+                ended[self.safe_symbol(kline.get("s"), None, None, "spot")] = int(kline["t"])
             for symbol, by_timeframe in self.ohlcvs.items():
                 for rows in by_timeframe.values():
-                    self._tell(symbol, rows, symbol == final)
+                    self._tell(symbol, rows, ended.get(symbol))
 
-        def _tell(self, symbol: str, rows: Any, word: bool) -> None:
+        def _tell(self, symbol: str, rows: Any, ended: int | None) -> None:
+            """Tell of what is new. The word that a candle has ended may come after the next one's first row.
+
+            ccxt opens a socket anew beneath us while the old one speaks on: then two of them tell the same, one a little later.
+            """
             known: dict[str, Row] = self.__dict__.setdefault("_told", {})
             last = known.get(symbol)
-            fresh = [Row(int(row[0]), *row[1:6]) for row in list(rows)[-3:] if last is None or row[0] >= last.ts]
-            for row in fresh:
-                if row != last or word:
+            for row in (Row(int(found[0]), *found[1:6]) for found in list(rows)[-3:]):
+                final = row.ts == ended
+                if final or last is None or (row.ts >= last.ts and row != last):
+                    self.take_row(symbol, row, final)
+                if last is None or row.ts >= last.ts:
                     known[symbol] = row
-                    self.take_row(symbol, row, word and row is fresh[-1])
 
     Listening.__name__ = ccxt_id
     return Listening

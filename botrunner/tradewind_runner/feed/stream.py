@@ -115,7 +115,7 @@ class StreamFeed:
         if first + self._length + self._grace() <= now:  # what was asked before the candle's end is no last word on it
             self._asked[symbol] = first
         self._resync(symbol, candles, now)
-        return Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
+        return book.window(first, self._lookback, short=True)
 
     def price(self, symbol: str) -> Price | None:
         """Return the newest price of the stream."""
