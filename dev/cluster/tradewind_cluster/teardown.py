@@ -35,14 +35,19 @@ def cgroups(layout: Layout) -> list[Path]:
 
 
 def kill_all(layout: Layout) -> None:
-    """Kill every process of the cluster, again and again until none is left. Raises ClusterError if some will not die."""
+    """Kill every process of the cluster, again and again until none is left. Raises ClusterError if some will not die.
+
+    None is left when two looks have found none: a process that is just being started shows no environment for a moment.
+    """
+    none_before = False
     for _ in range(100):
         pids = set(marked_processes(layout))
         for group in cgroups(layout):
             for file in group.rglob("cgroup.procs"):
                 pids.update(int(pid) for pid in _lines(file))
-        if not pids:
+        if not pids and none_before:
             return
+        none_before = not pids
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
