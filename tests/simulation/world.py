@@ -197,14 +197,15 @@ class World:
         loop, state_dir = self.loop, self.folder / f"pod-{pod.disk}"
         process = bot.BotProcess(RunnerSettings(config=self.folder / "bot.json", state_dir=state_dir))
         client = pod.client = PortalClient(self.portal, lambda: loop.time() < pod.cut_until)
-        answer = await process._start(client, process.file.read())
+        config = process.file.read()  # not ours: it may have been edited since
+        answer = await process._start(client, config)
         pod.epoch = answer.epoch
         journal = pod.journal = Journal(outbox_path(state_dir, answer.epoch), self.chaos, lambda: self._kill(pod))
         reporter = pod.reporter = Reporter(client, journal, answer)
         market = VenueMarket(self.venue, loop.time)
         broker = VenueBroker(self.venue, loop.time, pod, self._durable)
         feed = RestFeed(market, "1m", 7)
-        process.bot = pod.bot = OrderBot(self.config, market, reporter, answer, feed=feed, broker=broker)
+        process.bot = pod.bot = OrderBot(config, market, reporter, answer, feed=feed, broker=broker)
         stop_at = self.end + self.quiet_s
         if self.chaos.happens("stopped", 0.3) and loop.time() < self.end:
             stop_at = loop.time() + 60 + 1800 * self.chaos.draw("life")
