@@ -22,7 +22,7 @@ from tradewind_runner.syncing import Syncer
 
 MOST_EVENTS, SPARE_EVENTS = 50_000, 1_000
 ROOM = 1 << 18
-SYNC_LATER_S, DISK_WAIT_S = 0.05, 2.0
+SYNC_LATER_S, DISK_WAIT_S, DISK_WAITS = 0.05, 0.5, 4
 
 
 class OutboxFullError(Exception):
@@ -89,17 +89,16 @@ class Outbox:
 
         What a disk has once failed to sync nobody knows the state of: from then on it takes nothing more.
         """
-        wanted = self._written
-        if self._syncer.reached >= wanted:
-            return
-        try:
-            async with asyncio.timeout(DISK_WAIT_S):
-                while self._on_disk < wanted and not self._broken:
-                    await asyncio.wait({self._sync()})  # unlike an await, this leaves it alone when whoever waits is cancelled
-        except TimeoutError:
-            raise OutboxFullError(f"the disk has not answered within {DISK_WAIT_S:.0f} s") from None
-        if self._on_disk < wanted:
-            raise OutboxFullError(self._broken)
+        wanted, waits = self._written, 0
+        while self._syncer.reached < wanted and self._on_disk < wanted:
+            if self._broken:
+                raise OutboxFullError(self._broken)
+            if waits == DISK_WAITS:
+                raise OutboxFullError(f"the disk has not answered within {DISK_WAITS * DISK_WAIT_S:.0f} s")
+            # Unlike an await this leaves it alone when whoever waits is cancelled. Several waits, because one that is over when
+            # a frozen process goes on says nothing about the disk.
+            done, _ = await asyncio.wait({self._sync()}, timeout=DISK_WAIT_S)
+            waits += not done
 
     def hold(self, group: list[LedgerEvent]) -> bool:
         """Keep a group in memory alone, for what must go on without a disk; False where too many wait already.

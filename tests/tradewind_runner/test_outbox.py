@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import threading
+import time
 
 import pytest
 
@@ -219,6 +220,24 @@ def test_a_disk_that_does_not_answer_is_not_waited_for_for_ever(outbox, monkeypa
         with pytest.raises(OutboxFullError, match="has not answered"):
             await outbox.on_disk()
         go.set()
+        await outbox.on_disk()
+
+    asyncio.run(main())
+
+
+def test_the_time_of_a_frozen_process_is_not_the_disks(outbox, monkeypatch):
+    """It was frozen for longer than a disk may take, and the sync comes to its end a moment after it goes on."""
+    go = threading.Event()
+    monkeypatch.setattr("tradewind_runner.outbox.os.fdatasync", lambda _: go.wait(10))
+    monkeypatch.setattr("tradewind_runner.outbox.DISK_WAIT_S", 0.2)
+
+    def freeze():
+        time.sleep(1.0)
+        go.set()
+
+    async def main():
+        outbox.append(group(1, 1))
+        asyncio.get_running_loop().call_later(0.01, freeze)
         await outbox.on_disk()
 
     asyncio.run(main())
