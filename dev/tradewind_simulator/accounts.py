@@ -1,6 +1,7 @@
 """Accounts: balances, API keys and what these may do. Money is Decimal; whatever is locked belongs to an open order."""
 
 import hashlib
+import hmac
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from tradewind_engine.trading.commission import Fees
 from tradewind_simulator.errors import DialectError
 
 if TYPE_CHECKING:
-    from tradewind_simulator.records import OrderRecord, TradeRecord
+    from tradewind_simulator.records import OrderRecord
 
 ZERO = Decimal(0)
 PERMISSIONS = ("read", "trade", "withdraw")
@@ -33,11 +34,22 @@ class ApiKey:
     secret: bytes = field(repr=False)
     permissions: frozenset[str] = frozenset(PERMISSIONS[:2])
     revoked: bool = False
+    _signer: hmac.HMAC = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Take the secret in once, and not at every signature."""
+        self._signer = hmac.new(self.secret, digestmod="sha256")
+
+    def sign(self, payload: bytes) -> str:
+        """Return the signature of what is sent with this key, in hexadecimal digits."""
+        signer = self._signer.copy()
+        signer.update(payload)
+        return signer.hexdigest()
 
 
 @dataclass(slots=True)
 class Account:
-    """Balances, keys, rates, and orders and trades by symbol id, oldest first."""
+    """Balances, keys, rates, and orders by symbol id, oldest first."""
 
     name: str
     uid: int
@@ -47,7 +59,6 @@ class Account:
     orders: "dict[str, list[OrderRecord]]" = field(default_factory=dict)
     open: "dict[int, OrderRecord]" = field(default_factory=dict)
     by_cid: "dict[tuple[str, str], OrderRecord]" = field(default_factory=dict)
-    trades: "dict[str, list[TradeRecord]]" = field(default_factory=dict)
     updated_ms: int = 0
 
     def balance(self, asset: str) -> Balance:

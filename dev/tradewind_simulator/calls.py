@@ -119,10 +119,10 @@ class Calls:
         orders = [order for order in account.open.values() if order.symbol == symbol]
         if not orders:
             raise DialectError(-2011, "Unknown order sent.")
-        found = []
+        found, floor = [], self._desk.floor(symbol)
         for order in orders:
             cid = self._new_id()
-            self._desk.cancel(order, cid)
+            self._desk.cancel(floor, order, cid)
             found.append(order.cancelled(cid, self._exchange.told_ms()))
         return found
 
@@ -216,7 +216,7 @@ class Calls:
 
     def _cancel(self, account: Account, params: Mapping[str, str], by_id: str, by_cid: str) -> dict[str, Any]:
         symbol = self._symbol(params)
-        self._desk.advance(symbol)
+        floor = self._desk.advance(symbol)  # it may be filled by now
         order = self._find(account, symbol, params, by_id, by_cid)
         if order is None:
             raise DialectError(-2011, "Unknown order sent.")
@@ -225,7 +225,7 @@ class Calls:
         restriction, partly = params.get("cancelRestrictions"), order.status == "PARTIALLY_FILLED"
         if (restriction == "ONLY_NEW" and partly) or (restriction == "ONLY_PARTIALLY_FILLED" and not partly):
             raise DialectError(-2011, "Order was not canceled due to cancel restrictions.")
-        self._desk.cancel(order, cid)
+        self._desk.cancel(floor, order, cid)
         return order.cancelled(cid, self._exchange.told_ms())
 
     def _find(self, account: Account, symbol: str, params: Mapping[str, str], by_id: str, by_cid: str) -> OrderRecord | None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from tradewind_api.ledger import Side
 from tradewind_engine.trading.commission import commission
+from tradewind_engine.trading.matching import Take
 from tradewind_engine.trading.offers import Ended, Fill, Kind, Offer, Outcome, Triggered
 from tradewind_simulator.accounts import ZERO, Account
 from tradewind_simulator.errors import DialectError, rejected
@@ -40,37 +41,37 @@ class Desk:
     def __init__(self, exchange: SimulatedExchange) -> None:
         self.exchange = exchange
         self.orders: dict[int, OrderRecord] = {}
-        self._floors: dict[str, tuple[Floor, int]] = {}
+        self._floors: dict[str, Floor] = {}
         self._last_id = 0
 
     def floor(self, symbol: str) -> Floor:
         """Return the floor of a listed symbol, with its present market and rules."""
         exchange = self.exchange
-        found = self._floors.get(symbol)
-        listing = exchange.listings[symbol]
-        if found is None:
-            found = self._floors[symbol] = open_floor(exchange, symbol), exchange.rules_changed
-        floor, rules = found
+        floor, listing = self._floors.get(symbol), exchange.listings[symbol]
+        if floor is None:
+            floor = self._floors[symbol] = open_floor(exchange, symbol)
         if floor.listing is not listing:  # another market was put in its place; orders stay
-            floor.listing, floor.moment, rules = listing, -1, -1
-        if rules != exchange.rules_changed:
+            floor.listing, floor.moment, floor.rules = listing, -1, -1
+        if floor.rules != exchange.rules_changed:
             floor.filters = compile_filters(exchange.filters(listing))
-            self._floors[symbol] = floor, exchange.rules_changed
+            floor.rules = exchange.rules_changed
         return floor
 
     def advance(self, symbol: str) -> Floor:
-        """Move a symbol's market to now, and book what that does to orders."""
+        """Move a symbol's market to now, which it then calls `told`, and book what that does to orders."""
         floor, exchange = self.floor(symbol), self.exchange
-        now_ms, speed = exchange.clock.now_ms(), exchange.clock.speed
-        if exchange.symbol_status(floor.listing) == "TRADING":
-            self._apply(floor, floor.advance(now_ms, speed))
+        clock = exchange.clock
+        now_ms, floor.status = clock.now_ms(), exchange.symbol_status(floor.listing)
+        if floor.status == "TRADING":
+            if outcomes := floor.advance(now_ms, clock.speed):
+                self._apply(floor, outcomes)
         else:
-            floor.skip(now_ms, speed)
+            floor.skip(now_ms, clock.speed)
         return floor
 
     def advance_all(self) -> None:
         """Move every market that must be followed; called by a timer, so that fills are told when they happen."""
-        for symbol, (floor, _) in tuple(self._floors.items()):
+        for symbol, floor in tuple(self._floors.items()):
             if not floor.market.idle and symbol in self.exchange.listings:
                 self.advance(symbol)
 
@@ -79,18 +80,18 @@ class Desk:
         if wanted.symbol not in self.exchange.listings:
             raise DialectError(-1121, "Invalid symbol.")
         floor = self.advance(wanted.symbol)
-        if self.exchange.symbol_status(floor.listing) != "TRADING":
+        if floor.status != "TRADING":
             raise rejected("Market is closed.")
-        symbol, now_ms = floor.listing.symbol, self.exchange.clock.now_ms()
+        symbol = floor.listing.symbol
         if (allowed := symbol.recorded) is not None and wanted.order_type not in allowed.get("orderTypes", KINDS):
             name = wanted.order_type.replace("_", " ").capitalize()
             raise DialectError(-1013, f"{name} orders are not supported for this symbol.")
         same = [order for order in account.open.values() if order.symbol == wanted.symbol]
         floor.filters.check(
             wanted,
-            lambda minutes: floor.average(minutes, now_ms),
+            floor,
             open_orders=len(same),
-            open_stops=sum(order.working_ms < 0 for order in same),
+            open_stops=sum([order.working_ms < 0 for order in same]) if wanted.stop_price is not None else 0,
         )
         if floor.filters.most_position is not None:
             buys = sum((order.amount - order.executed for order in same if order.wanted.side == "BUY"), ZERO)
@@ -104,13 +105,14 @@ class Desk:
     def place(self, account: Account, wanted: Wanted) -> OrderRecord:
         """Place an order and return it with whatever became of it at once. Raises DialectError."""
         floor = self.check(account, wanted)
-        now_ms, market = self.exchange.clock.now_ms(), floor.market
+        now_ms, market = floor.told, floor.market
         offer = self._offer(account, wanted)
-        lock = self._money(floor, account, offer)
+        takes = market.walk(offer) if offer.kind == "market" else None
+        lock = self._money(floor, account, offer, takes or ())
         if wanted.stop_price is not None:
             floor.learn_last(now_ms)
         idle = market.idle
-        outcomes = market.place(offer, now_ms)
+        outcomes = market.place(offer, now_ms, takes)
         if outcomes and isinstance(outcomes[0], Ended) and outcomes[0].outcome == "Rejected":
             raise rejected(outcomes[0].reason)
         if idle and not market.idle:
@@ -125,15 +127,14 @@ class Desk:
         self._apply(floor, outcomes)
         return order
 
-    def cancel(self, order: OrderRecord, cancel_cid: str) -> None:
-        """Take an open order out. Raises DialectError for one that is not open any more."""
-        floor = self.advance(order.symbol)  # it may be filled by now
-        if self.exchange.symbol_status(floor.listing) not in CANCELLABLE:
+    def cancel(self, floor: Floor, order: OrderRecord, cancel_cid: str) -> None:
+        """Take an open order out of its floor, which was moved to now. Raises DialectError if it is open no more."""
+        if floor.status not in CANCELLABLE:
             raise DialectError(-2011, "Market is closed.")
         if order.order_id not in order.account.open:
             raise DialectError(-2011, "Unknown order sent.")
         floor.market.cancel(str(order.order_id))
-        self._end(order, "CANCELED", "CANCELED", cancel_cid)
+        self._end(floor, order, "CANCELED", "CANCELED", cancel_cid)
 
     def _offer(self, account: Account, wanted: Wanted) -> Offer:
         side = SIDES[wanted.side]
@@ -153,19 +154,19 @@ class Desk:
             wanted.prevention,
         )
 
-    def _money(self, floor: Floor, account: Account, offer: Offer) -> tuple[str, Decimal]:
-        """Return asset and amount that the order locks. Raises DialectError where the account has less."""
+    def _money(self, floor: Floor, account: Account, offer: Offer, takes: Iterable[Take]) -> tuple[str, Decimal]:
+        """Return asset and amount that the order locks; `takes` is all that it gets. Raises DialectError for too little."""
         symbol = floor.listing.symbol
         asset = symbol.quote if offer.side == "buy" else symbol.base
         free = account.balance(asset).free
         locks = ZERO
         if offer.kind == "market":
-            takes = floor.market.preview(offer)
-            wanted = sum((take.amount * (take.price if offer.side == "buy" else 1) for take in takes), ZERO)
-            if offer.side == "buy" and offer.most_quote is not None:
+            if offer.side == "buy":
                 wanted = offer.most_quote
-            elif offer.side == "sell":
-                wanted = offer.amount or wanted
+                if wanted is None:
+                    wanted = sum([take.amount * take.price for take in takes if not take.prevented], ZERO)
+            else:
+                wanted = offer.amount or sum([take.amount for take in takes if not take.prevented], ZERO)
         elif offer.side == "buy" and offer.most_quote is not None:
             wanted = locks = offer.most_quote
         elif offer.side == "buy":
@@ -201,7 +202,7 @@ class Desk:
                     if status == "FILLED" and order.status == "FILLED":
                         self._close(order)
                     else:
-                        self._end(order, status, "EXPIRED")
+                        self._end(floor, order, status, "EXPIRED")
 
     def _fill(self, floor: Floor, order: OrderRecord, fill: Fill) -> None:
         account, symbol, buys = order.account, floor.listing.symbol, order.wanted.side == "BUY"
@@ -220,7 +221,6 @@ class Desk:
         account.balance(fee_asset).free -= fee
         trade = TradeRecord(fill.number, fill.amount, fill.price, fee, fee_asset, fill.maker, fill.time_ms)
         order.trades.append(trade)
-        account.trades.setdefault(order.symbol, []).append(trade)
         order.executed += fill.amount
         order.spent += cost
         order.updated_ms = account.updated_ms = fill.time_ms
@@ -233,8 +233,8 @@ class Desk:
     def _charge(self, floor: Floor, order: OrderRecord, fill: Fill) -> tuple[Decimal, str]:
         fees, symbol = order.account.fees, floor.listing.symbol
         asset = fees.discount_asset
-        price = self._price_of(asset, symbol.quote, fill) if asset else None
-        for discount_price in (price, None):
+        prices = (self._price_of(asset, symbol.quote, fill), None) if asset else (None,)
+        for discount_price in prices:
             fee, fee_asset = commission(
                 fees,
                 symbol.name,
@@ -256,10 +256,10 @@ class Desk:
             return None
         return self.floor(other).average(0, fill.time_ms) or self.floor(other).average(1, fill.time_ms)
 
-    def _end(self, order: OrderRecord, status: str, execution: str, cancel_cid: str = "") -> None:
+    def _end(self, floor: Floor, order: OrderRecord, status: str, execution: str, cancel_cid: str = "") -> None:
         """Close an order that will not be filled any further."""
         order.status = status
-        order.updated_ms = self.exchange.clock.now_ms()
+        order.updated_ms = floor.told
         self._close(order)
         if status != "FILLED":
             self._tell(order, execution, cancel_cid=cancel_cid)

@@ -5,12 +5,10 @@ not wait. Whether an event is suppressed, doubled or held back is the fault plan
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderEvent(NamedTuple):
     """An event of the account of `api_key`; `payload` is the dialect's `executionReport` or `outboundAccountPosition`.
 
     An account with several keys has one event for each of them, with the same payload, which nobody may change.

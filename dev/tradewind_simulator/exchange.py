@@ -130,9 +130,12 @@ class SimulatedExchange:
 
     def symbol_status(self, listing: Listing) -> str:
         """Return the status as exchangeInfo tells it: what was set, or else TRADING or BREAK."""
-        recorded = listing.symbol.recorded
-        own = "TRADING" if recorded is None else str(recorded.get("status", "TRADING"))
-        return self.statuses.get(listing.symbol.id) or (own if self.trading(listing) else "BREAK")
+        symbol = listing.symbol
+        if self.statuses and (found := self.statuses.get(symbol.id)):
+            return found
+        if not self.trading(listing):
+            return "BREAK"
+        return "TRADING" if symbol.recorded is None else str(symbol.recorded.get("status", "TRADING"))
 
     def info(self, listing: Listing) -> dict[str, Any]:
         """Return the symbol's entry in exchangeInfo, with the filters that are enforced."""

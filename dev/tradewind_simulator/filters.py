@@ -1,16 +1,28 @@
 """The exchange's filters, taken from the same entry that exchangeInfo answers, so that what is told is what is enforced."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from tradewind_simulator.errors import failed
 from tradewind_simulator.parameters import Wanted
 
 ZERO = Decimal(0)
-Price = Callable[[int], Decimal | None]
-"""The average price of the last n minutes, the last price for 0; None where nothing was traded."""
+AT_MARKET = frozenset({"MARKET", "STOP_LOSS", "TAKE_PROFIT"})
+
+
+class Prices(Protocol):
+    """What a symbol was traded at."""
+
+    @property
+    def told(self) -> int:
+        """The present, in the market's time."""
+        ...
+
+    def average(self, minutes: int, now_ms: int) -> Decimal | None:
+        """Return the average price of the last minutes, the last price for 0; None where nothing was traded."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +80,21 @@ class Filters:
         """The step of amounts (base)."""
         return self.lot.step if self.lot and self.lot.step else Decimal("0.00000001")
 
-    def check(self, wanted: Wanted, average: Price, *, open_orders: int, open_stops: int) -> None:
+    def check(self, wanted: Wanted, prices: Prices, *, open_orders: int, open_stops: int) -> None:
         """Refuse an order that does not pass, with the first filter in its way. Raises DialectError."""
-        market = wanted.order_type in {"MARKET", "STOP_LOSS", "TAKE_PROFIT"}
-        for value in (wanted.price, wanted.stop_price):
-            if value is not None and self.price is not None and not self.price.let(value):
-                raise failed("PRICE_FILTER")
+        market = wanted.order_type in AT_MARKET
+        if self.price is not None:
+            for value in (wanted.price, wanted.stop_price):
+                if value is not None and not self.price.let(value):
+                    raise failed("PRICE_FILTER")
         if wanted.price is not None:
-            self._check_percent(wanted, average)
+            self._check_percent(wanted, prices)
         if wanted.amount is not None:
             if self.lot is not None and not self.lot.let(wanted.amount):
                 raise failed("LOT_SIZE")
             if market and self.market_lot is not None and not self.market_lot.let(wanted.amount):
                 raise failed("MARKET_LOT_SIZE")
-        self._check_notional(wanted, average, market=market)
+        self._check_notional(wanted, prices, market=market)
         if self.most_orders is not None and open_orders >= self.most_orders:
             raise failed("MAX_NUM_ORDERS")
         if wanted.stop_price is not None and self.most_stops is not None and open_stops >= self.most_stops:
@@ -92,22 +105,22 @@ class Filters:
         if self.most_position is not None and wanted.side == "BUY" and position + (wanted.amount or ZERO) > self.most_position:
             raise failed("MAX_POSITION")
 
-    def _check_percent(self, wanted: Wanted, average: Price) -> None:
+    def _check_percent(self, wanted: Wanted, prices: Prices) -> None:
         if self.percent is None or wanted.price is None:
             return
-        mean = average(self.percent.minutes)
+        mean = prices.average(self.percent.minutes, prices.told)
         down, up = self.percent.buy if wanted.side == "BUY" else self.percent.sell
         if mean is not None and not mean * down <= wanted.price <= mean * up:
             raise failed(self.percent.name)
 
-    def _check_notional(self, wanted: Wanted, average: Price, *, market: bool) -> None:
+    def _check_notional(self, wanted: Wanted, prices: Prices, *, market: bool) -> None:
         rule = self.notional
         if rule is None:
             return
         if wanted.quote_amount is not None:
             worth: Decimal | None = wanted.quote_amount
         else:
-            price = wanted.price or (wanted.stop_price if market and wanted.stop_price else average(rule.minutes))
+            price = wanted.price or (market and wanted.stop_price) or prices.average(rule.minutes, prices.told)
             worth = None if price is None or wanted.amount is None else price * wanted.amount
         if worth is None:
             return

@@ -21,11 +21,16 @@ MOST_LOOKS = 600  # at once: a clock that is set forward is followed in longer s
 
 @dataclass(slots=True)
 class Floor:
-    """`moment` is the last look at the market; `prints` are the trades from there to the next one, as far as not yet told."""
+    """`moment` is the last look at the market; `prints` are the trades from there to the next one, as far as not yet told.
+
+    `status` is the symbol's when it was last moved, `rules` the number of the exchange's rules that `filters` are of.
+    """
 
     listing: Listing
     market: MatchingMarket
     filters: Filters
+    rules: int
+    status: str = ""
     moment: int = -1
     told: int = -1  # matching knows all trades until then
     prints: deque[Print] = field(default_factory=deque)
@@ -76,9 +81,10 @@ class Floor:
 
     def average(self, minutes: int, now_ms: int) -> Decimal | None:
         """Return the mean close of the last minutes, the middle of the book for 0; None where there is none."""
-        if minutes not in self.averages:
-            self.averages[minutes] = self._average(minutes, now_ms)
-        return self.averages[minutes]
+        averages = self.averages
+        if minutes not in averages:
+            averages[minutes] = self._average(minutes, now_ms)
+        return averages[minutes]
 
     def _average(self, minutes: int, now_ms: int) -> Decimal | None:
         if minutes:
@@ -107,4 +113,4 @@ def open_floor(exchange: SimulatedExchange, symbol: str) -> Floor:
     """Return the floor of a symbol that is listed."""
     listing = exchange.listings[symbol]
     filters = compile_filters(exchange.filters(listing))
-    return Floor(listing, MatchingMarket(filters.step), filters)
+    return Floor(listing, MatchingMarket(filters.step), filters, exchange.rules_changed)

@@ -131,10 +131,11 @@ class Gateway:
             params = entry.params or parameters(query, body)
             if signed:
                 payload, signature = split_signature(query, body)
-                check_signature(key.secret, payload, signature)
+                check_signature(key, payload, signature)
                 check_time(params, now_ms + exchange.skew_ms, judged=clock.speed == 1)
             if counts:
-                headers |= limiter.order(account.name, now_ms, clock.speed)
+                ten, day = limiter.order(account.name, now_ms, clock.speed)
+                headers["X-MBX-ORDER-COUNT-10S"], headers["X-MBX-ORDER-COUNT-1D"] = str(ten), str(day)
             found = call(account, key, params)
         except DialectError as exc:
             return self._refused(entry, exc, headers)
@@ -168,7 +169,7 @@ class Gateway:
         params = entry.params
         cid = params.get("newClientOrderId") or params.get("origClientOrderId") or ""
         found = self.faults.hits(when, entry.method, entry.path, cid=cid, symbol=params.get("symbol", ""))
-        entry.faults += [rule.number for rule in found]
+        entry.faults += tuple(rule.number for rule in found)
         return found
 
     def lag(self, entry: Entry, rules: Iterable[Rule]) -> None:

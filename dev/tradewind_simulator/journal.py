@@ -1,7 +1,7 @@
 """What was asked and what became of it, in the order of arrival: what tests look at when all is over."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 KEPT = 20_000  # about 1 KiB each
@@ -26,7 +26,7 @@ class Entry:
     code: int | None = None
     order_id: int | None = None
     status: int | None = None
-    faults: list[int] = field(default_factory=list)
+    faults: tuple[int, ...] = ()
 
     def view(self) -> dict[str, Any]:
         """Return the entry as JSON; signatures are left out."""

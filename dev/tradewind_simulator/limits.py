@@ -4,6 +4,7 @@ Time is the exchange's. A limit of 0 is none.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tradewind_simulator.errors import DialectError
 
@@ -67,18 +68,18 @@ class RateLimiter:
             raise DialectError(-1003, message, 429, headers)
         return used
 
-    def order(self, account: str, now_ms: int, speed: float) -> dict[str, str]:
-        """Return the headers of a new order of the account. Raises DialectError where it is one too many."""
+    def order(self, account: str, now_ms: int, speed: float) -> tuple[int, int]:
+        """Return the account's orders of ten seconds and of the day with a new one. Raises DialectError for one too many."""
         windows = self._orders.get(account)
         if windows is None:
             windows = self._orders[account] = Window(), Window()
-        rules = ((self.limits.orders_10s, TEN_SECONDS_MS, "10 SECOND"), (self.limits.orders_day, DAY_MS, "1 DAY"))
-        for window, (limit, length, name) in zip(windows, rules, strict=True):
-            if limit and window.number == now_ms // length and window.used >= limit:
-                headers = {"Retry-After": _seconds(length - now_ms % length, speed)}
-                raise DialectError(-1015, f"Too many new orders; current limit is {limit} orders per {name}.", 429, headers)
-        ten, day = (window.add(now_ms // length, 1) for window, (_, length, _) in zip(windows, rules, strict=True))
-        return {"X-MBX-ORDER-COUNT-10S": str(ten), "X-MBX-ORDER-COUNT-1D": str(day)}
+        ten, day = windows
+        limits, at_ten, at_day = self.limits, now_ms // TEN_SECONDS_MS, now_ms // DAY_MS
+        if limits.orders_10s and ten.number == at_ten and ten.used >= limits.orders_10s:
+            raise _too_many(limits.orders_10s, "10 SECOND", TEN_SECONDS_MS - now_ms % TEN_SECONDS_MS, speed)
+        if limits.orders_day and day.number == at_day and day.used >= limits.orders_day:
+            raise _too_many(limits.orders_day, "1 DAY", DAY_MS - now_ms % DAY_MS, speed)
+        return ten.add(at_ten, 1), day.add(at_day, 1)
 
     def counts(self, account: str, now_ms: int) -> tuple[int, int]:
         """Return how many orders the account has placed in these ten seconds and on this day."""
@@ -104,14 +105,24 @@ class RateLimiter:
         return DialectError(-1003, message, 418, {"Retry-After": _seconds(until - now_ms, speed)})
 
     def rules(self) -> list[dict[str, object]]:
-        """Return the limits as exchangeInfo tells them."""
-        rows = (
-            ("REQUEST_WEIGHT", "MINUTE", 1, self.limits.weight),
-            ("ORDERS", "SECOND", 10, self.limits.orders_10s),
-            ("ORDERS", "DAY", 1, self.limits.orders_day),
-        )
-        names = ("rateLimitType", "interval", "intervalNum", "limit")
-        return [dict(zip(names, row, strict=True)) for row in rows if row[3]]
+        """Return the limits as exchangeInfo tells them; the same objects every time, which nobody may change."""
+        return _rules(self.limits)
+
+
+@lru_cache(maxsize=8)
+def _rules(limits: Limits) -> list[dict[str, object]]:
+    rows = (
+        ("REQUEST_WEIGHT", "MINUTE", 1, limits.weight),
+        ("ORDERS", "SECOND", 10, limits.orders_10s),
+        ("ORDERS", "DAY", 1, limits.orders_day),
+    )
+    names = ("rateLimitType", "interval", "intervalNum", "limit")
+    return [dict(zip(names, row, strict=True)) for row in rows if row[3]]
+
+
+def _too_many(limit: int, span: str, left_ms: int, speed: float) -> DialectError:
+    message = f"Too many new orders; current limit is {limit} orders per {span}."
+    return DialectError(-1015, message, 429, {"Retry-After": _seconds(left_ms, speed)})
 
 
 def _seconds(milliseconds: int, speed: float) -> str:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tradewind_engine.trading.offers import Prevention, TimeInForce
 from tradewind_simulator.errors import DialectError, illegal, missing
@@ -23,6 +22,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "TAKE_PROFIT_LIMIT": ("timeInForce", "quantity", "price", "stopPrice"),
 }
 KNOWN = ("timeInForce", "price", "stopPrice", "quoteOrderQty")
+TOO_MUCH = {kind: [name for name in KNOWN if name not in needed] for kind, needed in NEEDED.items()}
+TOO_MUCH["MARKET"].remove("quoteOrderQty")
 Answer = Literal["ACK", "RESULT", "FULL"]
 PREVENTIONS: dict[str, Prevention] = {
     "NONE": "NONE",
@@ -31,11 +32,11 @@ PREVENTIONS: dict[str, Prevention] = {
     "EXPIRE_BOTH": "EXPIRE_BOTH",
 }
 TIMES: dict[str, TimeInForce] = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK"}
+FULL = frozenset({"MARKET", "LIMIT"})
 ANSWERS: dict[str, Answer] = {"ACK": "ACK", "RESULT": "RESULT", "FULL": "FULL"}
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A new order: amounts base, `quote_amount` quote, prices quote per base."""
 
     symbol: str
@@ -60,7 +61,7 @@ def wanted_order(params: Mapping[str, str], new_cid: str) -> Wanted:
     if order_type not in NEEDED:
         raise DialectError(-1116, "Invalid orderType.")
     _check_combination(params, order_type)
-    answer = params.get("newOrderRespType") or ("FULL" if order_type in {"MARKET", "LIMIT"} else "ACK")
+    answer = params.get("newOrderRespType") or ("FULL" if order_type in FULL else "ACK")
     if answer not in ANSWERS:
         raise DialectError(-1100, "Illegal characters found in parameter 'newOrderRespType'; legal range is 'ACK|RESULT|FULL'.")
     prevention = params.get("selfTradePreventionMode") or "EXPIRE_MAKER"
@@ -112,16 +113,16 @@ def _check_combination(params: Mapping[str, str], order_type: str) -> None:
     for name in mandatory:
         if not params.get(name):
             raise missing(name)
-    for name in KNOWN:
-        if name in params and name not in mandatory and not (order_type == "MARKET" and name == "quoteOrderQty"):
+    for name in TOO_MUCH[order_type]:
+        if name in params:
             raise DialectError(-1106, f"Parameter '{name}' sent when not required.")
     if "timeInForce" in mandatory and params["timeInForce"] not in TIMES:
         raise DialectError(-1115, "Invalid timeInForce.")
     if order_type == "MARKET":
-        both = bool(params.get("quantity")), bool(params.get("quoteOrderQty"))
-        if not any(both):
+        base, quote = params.get("quantity"), params.get("quoteOrderQty")
+        if not (base or quote):
             raise DialectError(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
-        if all(both):
+        if base and quote:
             raise DialectError(-1106, "Parameter 'quoteOrderQty' sent when not required.")
     if "icebergQty" in params or "trailingDelta" in params:
         raise DialectError(-1014, "Unsupported order combination.")
@@ -136,6 +137,6 @@ def _amount(params: Mapping[str, str], name: str, invalid: str) -> Decimal | Non
     found = Decimal(text)
     if not found:
         raise DialectError(-1013, invalid)
-    if len(text.partition(".")[2].rstrip("0")) > 8:
+    if len(text) > 9 and len(text.partition(".")[2].rstrip("0")) > 8:
         raise DialectError(-1111, f"Parameter '{name}' has too much precision.")
     return found

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from tradewind_simulator.accounts import Account
 from tradewind_simulator.parameters import Wanted
@@ -10,13 +11,13 @@ from tradewind_simulator.parameters import Wanted
 ZERO = Decimal(0)
 
 
+@lru_cache(maxsize=4096)  # an order's numbers are printed in its answer and in each of its events
 def number(value: Decimal | None) -> str:
     """Return a number as the exchange prints it: eight digits after the point."""
     return "0.00000000" if not value else f"{value:.8f}"
 
 
-@dataclass(frozen=True, slots=True)
-class TradeRecord:
+class TradeRecord(NamedTuple):
     """A fill, with what was charged for it."""
 
     trade_id: int
@@ -51,7 +52,7 @@ class OrderRecord:
     def common(self) -> dict[str, Any]:
         """Return what every view of an order has."""
         wanted = self.wanted
-        found = {
+        found: dict[str, Any] = {
             "symbol": self.symbol,
             "orderId": self.order_id,
             "orderListId": -1,
@@ -81,7 +82,8 @@ class OrderRecord:
                 "clientOrderId": self.wanted.cid,
                 "transactTime": self.time_ms,
             }
-        found = {**self.common(), "transactTime": self.time_ms, "workingTime": self.working_ms}
+        found = self.common()
+        found["transactTime"], found["workingTime"] = self.time_ms, self.working_ms
         if self.wanted.answer == "FULL":
             found["fills"] = [
                 {
@@ -109,12 +111,10 @@ class OrderRecord:
 
     def cancelled(self, cancel_cid: str, now_ms: int) -> dict[str, Any]:
         """Return the answer to cancelling it."""
-        return {
-            **self.common(),
-            "origClientOrderId": self.wanted.cid,
-            "clientOrderId": cancel_cid,
-            "transactTime": now_ms,
-        }
+        found = self.common()
+        found["origClientOrderId"], found["clientOrderId"] = self.wanted.cid, cancel_cid
+        found["transactTime"] = now_ms
+        return found
 
     def trade_views(self) -> list[dict[str, Any]]:
         """Return its trades as myTrades shows them."""

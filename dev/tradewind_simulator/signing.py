@@ -3,6 +3,7 @@
 import hmac
 from urllib.parse import parse_qsl
 
+from tradewind_simulator.accounts import ApiKey
 from tradewind_simulator.errors import DialectError, illegal, missing
 from tradewind_simulator.parameters import whole
 
@@ -40,13 +41,13 @@ def parameters(query: str, body: str) -> dict[str, str]:
     return found
 
 
-def check_signature(secret: bytes, payload: str, signature: str) -> None:
-    """Refuse a payload that was signed with another secret, or was changed on its way. Raises DialectError."""
+def check_signature(key: ApiKey, payload: str, signature: str) -> None:
+    """Refuse a payload that was signed with another key, or was changed on its way. Raises DialectError."""
     if not signature:
         raise missing("signature")
     if len(signature) != 64 or not signature.isascii():
         raise illegal("signature", "^[A-Fa-f0-9]{64}$")
-    expected = hmac.digest(secret, payload.encode("utf-8", "surrogateescape"), "sha256").hex()
+    expected = key.sign(payload.encode("utf-8", "surrogateescape"))
     if not hmac.compare_digest(expected, signature.lower()):
         raise DialectError(-1022, BAD_SIGNATURE)
 

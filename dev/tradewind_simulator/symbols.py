@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """`BASE/QUOTE` and its rules: price tick, amount step, smallest notional; `recorded` is the exchange's own entry."""
+    """`BASE/QUOTE` and its rules: price tick, amount step, smallest notional; `recorded` is the exchange's own entry.
+
+    `name` is the name with a slash, `id` the exchange's own.
+    """
 
     base: str
     quote: str
@@ -22,16 +25,13 @@ class Symbol:
     step: str
     min_notional: str = "5"
     recorded: Mapping[str, Any] | None = None
+    name: str = field(init=False)
+    id: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The name with a slash."""
-        return f"{self.base}/{self.quote}"
-
-    @property
-    def id(self) -> str:
-        """The exchange's own name."""
-        return self.base + self.quote
+    def __post_init__(self) -> None:
+        """Put the names together once: they are asked for at every order."""
+        object.__setattr__(self, "name", f"{self.base}/{self.quote}")
+        object.__setattr__(self, "id", self.base + self.quote)
 
     def info(self, *, status: str) -> dict[str, Any]:
         """Return the symbol's entry in exchangeInfo."""

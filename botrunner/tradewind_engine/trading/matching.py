@@ -15,8 +15,8 @@ It knows no balances, filters, fees or accounts: see `commission` and whoever ca
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from typing import NamedTuple
 
 from tradewind_api.ledger import Side
 from tradewind_engine.trading.book import Book, Level, Print
@@ -40,8 +40,7 @@ SIDES: tuple[Side, Side] = ("buy", "sell")
 OTHER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """A step of a walk through the book: `amount` (base) at `price`, from what is shown or from an order of ours."""
 
     price: Decimal
@@ -69,7 +68,9 @@ class MatchingMarket:
     @property
     def idle(self) -> bool:
         """Whether it need not be followed: no order of ours waits, and none has taken what is still shown."""
-        return not (len(self) or self._consumed["buy"] or self._consumed["sell"])
+        if self._stops or self._consumed["buy"] or self._consumed["sell"]:
+            return False
+        return not (self._resting["buy"].ranked or self._resting["sell"].ranked)
 
     def show(self, book: Book) -> None:
         """Take the book as the market shows it now."""
@@ -94,18 +95,21 @@ class MatchingMarket:
                 outcomes += self._enter(offer, trade.time_ms)
         return outcomes
 
-    def place(self, offer: Offer, now_ms: int) -> list[Outcome]:
-        """Return what happens to a new order at once. Nothing means that it rests, or waits for its stop price."""
+    def place(self, offer: Offer, now_ms: int, takes: list[Take] | None = None) -> list[Outcome]:
+        """Return what happens to a new order at once. Nothing means that it rests, or waits for its stop price.
+
+        `takes` is what `walk` has just said of this order, for who has asked already.
+        """
         if offer.kind in STOPPED:
             if self.last is not None and _triggers(offer, self.last):
                 return [Ended(offer.order_id, "Rejected", now_ms, WOULD_TRIGGER)]
             self._stops[offer.order_id] = offer
             return []
-        return self._enter(offer, now_ms)
+        return self._enter(offer, now_ms, takes)
 
     def preview(self, offer: Offer) -> list[Take]:
         """Return what the order would take if it were placed now; nothing is changed."""
-        return [take for take in self._walk(offer) if not take.prevented]
+        return [take for take in self.walk(offer) if not take.prevented]
 
     def cancel(self, order_id: str) -> bool:
         """Take an order out; False if it neither rests nor waits."""
@@ -118,19 +122,21 @@ class MatchingMarket:
         found = self._resting["buy"].get(order_id) or self._resting["sell"].get(order_id)
         return None if found is None else found.ahead
 
-    def _enter(self, offer: Offer, now_ms: int) -> list[Outcome]:
-        takes = list(self._walk(offer))
+    def _enter(self, offer: Offer, now_ms: int, takes: list[Take] | None = None) -> list[Outcome]:
+        if takes is None:
+            takes = self.walk(offer)
         if offer.kind == "post_only" and takes:
             return [Ended(offer.order_id, "Rejected", now_ms, WOULD_MATCH)]
-        filled = sum((take.amount for take in takes if not take.prevented), ZERO)
+        filled = sum([take.amount for take in takes if not take.prevented], ZERO)
         if offer.time_in_force == "FOK" and filled != offer.amount:
             return [Ended(offer.order_id, "Expired", now_ms)]
         outcomes: list[Outcome] = []
         for take in takes:
-            outcomes += self._took(offer, take, now_ms)
+            self._took(offer, take, now_ms, outcomes)
         end = self._end(offer, takes, filled)
         if end is not None:
-            return [*outcomes, Ended(offer.order_id, end, now_ms)]
+            outcomes.append(Ended(offer.order_id, end, now_ms))
+            return outcomes
         assert offer.amount is not None
         assert offer.price is not None
         self._rest(offer, offer.price, offer.amount - filled)
@@ -154,22 +160,23 @@ class MatchingMarket:
         self._orders += 1
         self._resting[offer.side].add(offer, price, left, ahead, self._orders)
 
-    def _took(self, offer: Offer, take: Take, now_ms: int) -> Iterator[Outcome]:
+    def _took(self, offer: Offer, take: Take, now_ms: int, outcomes: list[Outcome]) -> None:
         opposite, maker = OTHER[offer.side], take.maker
         if maker is not None and take.prevented:
             if offer.prevention in {"EXPIRE_MAKER", "EXPIRE_BOTH"}:
                 self._resting[opposite].remove(maker.offer.order_id)
-                yield Ended(maker.offer.order_id, "Prevented", now_ms)
+                outcomes.append(Ended(maker.offer.order_id, "Prevented", now_ms))
             return
         self._trades += 1
-        yield Fill(offer.order_id, self._trades, take.amount, take.price, maker=False, time_ms=now_ms)
+        outcomes.append(Fill(offer.order_id, self._trades, take.amount, take.price, maker=False, time_ms=now_ms))
         if maker is not None:
-            yield from self._made(maker, take.amount, now_ms)
+            outcomes += self._made(maker, take.amount, now_ms)
             return
         consumed = self._consumed[opposite]
-        there = displayed(self._levels(opposite), take.price, SIGN[opposite]) or ZERO
-        shown, before = consumed.get(take.price, (there, ZERO))
-        consumed[take.price] = (shown, before + take.amount)
+        known = consumed.get(take.price)
+        if known is None:
+            known = displayed(self._levels(opposite), take.price, SIGN[opposite]) or ZERO, ZERO
+        consumed[take.price] = (known[0], known[1] + take.amount)
         self._resting[opposite].passed(take.price, take.amount)
 
     def _made(self, maker: Resting, amount: Decimal, now_ms: int) -> Iterator[Outcome]:
@@ -200,26 +207,28 @@ class MatchingMarket:
                 self._trades += 1
                 yield from self._made(resting, amount, trade.time_ms)
 
-    def _walk(self, offer: Offer) -> Iterator[Take]:
-        """Yield what the order takes, best price first, until it or the book has enough."""
+    def walk(self, offer: Offer) -> list[Take]:
+        """Return what the order would take now, best price first, until it or the book has enough; nothing is changed."""
+        found: list[Take] = []
         left, quote = offer.amount, offer.most_quote
         for price, available, maker in self._offered(offer):
             prevented = maker is not None and maker.offer.owner == offer.owner and offer.prevention != "NONE"
             if prevented:
-                yield Take(price, available, maker, prevented=True)
+                found.append(Take(price, available, maker, prevented=True))
                 if offer.prevention != "EXPIRE_MAKER":
-                    return
+                    break
                 continue
             amount = available if left is None else min(available, left)
             if quote is not None and amount * price > quote:
                 amount = (quote / price // self._step).to_integral_value(ROUND_DOWN) * self._step
             if not amount:
-                return
-            yield Take(price, amount, maker)
+                break
+            found.append(Take(price, amount, maker))
             left = None if left is None else left - amount
             quote = None if quote is None else quote - amount * price
             if left == ZERO or (quote is not None and amount < available):
-                return
+                break
+        return found
 
     def _offered(self, offer: Offer) -> Iterator[tuple[Decimal, Decimal, Resting | None]]:
         """Yield price, amount and maker of what stands against an order within its price; shown levels have no maker."""
@@ -238,7 +247,8 @@ class MatchingMarket:
                 return
             shown = ZERO
             if level is not None and level[0] == price:
-                shown = max(ZERO, level[1] - consumed.get(price, (ZERO, ZERO))[1])
+                taken = consumed.get(price)
+                shown = level[1] if taken is None else max(ZERO, level[1] - taken[1])
                 level = next(levels, None)
             served = ZERO  # of what is shown here
             while maker is not None and maker.price == price:

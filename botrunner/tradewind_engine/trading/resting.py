@@ -31,21 +31,21 @@ class RestingSide:
 
     def __init__(self, side: Side) -> None:
         self._sign = -1 if side == "buy" else 1
-        self._ranked: list[Resting] = []
+        self.ranked: list[Resting] = []  # best first; changed here only
         self._by_id: dict[str, Resting] = {}
 
     def __iter__(self) -> Iterator[Resting]:
         """Iterate, best first; whoever takes orders out meanwhile iterates over a copy."""
-        return iter(self._ranked)
+        return iter(self.ranked)
 
     def __len__(self) -> int:
         """Return how many rest."""
-        return len(self._ranked)
+        return len(self.ranked)
 
     def add(self, offer: Offer, price: Decimal, left: Decimal, ahead: Decimal | None, number: int) -> None:
         """Put an order into the book, behind all others at its price."""
         found = Resting(offer, price, left, ahead, (self._sign * price, number))
-        insort(self._ranked, found, key=_rank)
+        insort(self.ranked, found, key=_rank)
         self._by_id[offer.order_id] = found
 
     def remove(self, order_id: str) -> bool:
@@ -53,7 +53,7 @@ class RestingSide:
         found = self._by_id.pop(order_id, None)
         if found is None:
             return False
-        del self._ranked[bisect_left(self._ranked, found.rank, key=_rank)]
+        del self.ranked[bisect_left(self.ranked, found.rank, key=_rank)]
         return True
 
     def get(self, order_id: str) -> Resting | None:
@@ -62,13 +62,13 @@ class RestingSide:
 
     def passed(self, price: Decimal, amount: Decimal) -> None:
         """Note that `amount` (base) of what the market shows at `price` has been taken."""
-        for resting in self._ranked:
+        for resting in self.ranked:
             if resting.price == price and resting.ahead is not None:
                 resting.ahead = max(ZERO, resting.ahead - amount)
 
     def reached(self, levels: tuple[Level, ...]) -> None:
         """Note what the market shows: nobody has more before him than stands there, however it went away."""
-        for resting in self._ranked:
+        for resting in self.ranked:
             there = displayed(levels, resting.price, self._sign)
             if there is not None:
                 resting.ahead = there if resting.ahead is None else min(resting.ahead, there)
@@ -76,9 +76,13 @@ class RestingSide:
 
 def displayed(levels: tuple[Level, ...], price: Decimal, sign: int) -> Decimal | None:
     """Return what stands at `price`, None where it lies beyond the last level; `sign` is -1 for bids, 1 for asks."""
+    if not levels:
+        return ZERO
+    if levels[0][0] == price:  # most often it is the best one that is asked for, or one that lies far beyond
+        return levels[0][1]
+    if sign * price > sign * levels[-1][0]:
+        return None
     place = bisect_left(levels, sign * price, key=lambda level: sign * level[0])
-    if place == len(levels):
-        return None if levels else ZERO
     return levels[place][1] if levels[place][0] == price else ZERO
 
 

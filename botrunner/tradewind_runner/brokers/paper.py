@@ -7,7 +7,7 @@ what the ledger does not have has never been.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradewind_api.ledger import Intended, LedgerState
@@ -207,7 +207,7 @@ class PaperBroker:
         if intent.side == "sell":
             needed, there, asset = intent.amount, free.get(base, ZERO), base
         else:
-            takes = market.preview(replace(offer, kind="market")) if offer.kind == "market" else []
+            takes = market.preview(offer) if offer.kind == "market" else []
             cost = sum((take.amount * take.price for take in takes), ZERO)
             needed, there, asset = cost or intent.amount * reference, free.get(quote, ZERO), quote
         if needed > there:

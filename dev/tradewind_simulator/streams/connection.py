@@ -63,8 +63,9 @@ class Connection:
         """Write what is queued in one piece; return False when the client was too slow and is gone."""
         if not self._outbox or self._transport is None:
             return True
-        self._transport.write(b"".join(self._outbox))
-        self._outbox.clear()
+        outbox = self._outbox
+        self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+        outbox.clear()
         if self._transport.get_write_buffer_size() > MOST_BUFFERED:
             self.abort()
             return False

@@ -5,8 +5,7 @@ Source: the exchange's public documentation of its WebSocket API (request format
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,8 +14,7 @@ from tradewind_simulator.errors import DialectError
 ID = re.compile(r"^[a-zA-Z0-9\-_]{1,36}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request; `params` are as REST has them, as texts."""
 
     number: int | str | None
@@ -41,7 +39,9 @@ def read_request(text: str | bytes) -> Asked:
         found = None
     if not isinstance(found, dict):
         raise BadRequestError(-1135, "Invalid JSON Request")
-    number = request_number(found)
+    number = found.get("id")
+    if type(number) is not int:
+        number = request_number(found)
     method, params = found.get("method"), found.get("params") or {}
     if not isinstance(method, str) or not method:
         raise BadRequestError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.", number)
@@ -62,13 +62,15 @@ def request_number(found: dict[str, Any]) -> int | str | None:
 
 def signed_payload(params: Mapping[str, str]) -> str:
     """Return what the client has signed: all parameters but the signature, sorted by name."""
-    return "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
+    return "&".join([f"{name}={params[name]}" for name in sorted(params) if name != "signature"])
 
 
 def answer(number: int | str | None, result: Any, limits: list[dict[str, Any]] | None) -> bytes:
     """Return a good answer."""
     found = {"id": number, "status": 200, "result": result}
-    return orjson.dumps(found if limits is None else {**found, "rateLimits": limits})
+    if limits is not None:
+        found["rateLimits"] = limits
+    return orjson.dumps(found)
 
 
 def failure(number: int | str | None, exc: DialectError, limits: list[dict[str, Any]] | None) -> bytes:

@@ -30,6 +30,7 @@ from tradewind_simulator.wsapi.session import Session, Sessions
 
 MOST_MESSAGE = 64 * 1024
 PATH = "/ws-api/v3"
+TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # to look a member of an enumeration up takes as long as a call
 TRUNCATED = b'{"id":1,"status":200,"result":{"symbol":"BTCUSDT","orderId":2'
 Limits = list[dict[str, Any]]
 
@@ -85,20 +86,18 @@ class WsApi:
         return socket
 
     def _take(self, session: Session, message: WSMessage, address: str) -> None:
-        match message.type:
-            case WSMsgType.TEXT | WSMsgType.BINARY:
-                if self._gateway.faults.rules:
-                    task = asyncio.create_task(self._with_faults(session, message.data, address))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
-                else:
-                    self._say(session, self.respond(session, message.data, address))
-            case WSMsgType.PING:
-                self._say(session, bytes(message.data), PONG)
-            case WSMsgType.PONG:
-                session.connection.ponged()
-            case _:
-                return
+        kind = message.type
+        if kind is TEXT or kind is BINARY:
+            if self._gateway.faults.rules:
+                task = asyncio.create_task(self._with_faults(session, message.data, address))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._say(session, self.respond(session, message.data, address))
+        elif kind is WSMsgType.PING:
+            self._say(session, bytes(message.data), PONG)
+        elif kind is WSMsgType.PONG:
+            session.connection.ponged()
 
     def _say(self, session: Session, content: bytes, opcode: int = 0x81) -> None:
         self._sessions.queue(session.connection, frame(content, opcode))
@@ -129,14 +128,14 @@ class WsApi:
     def _carry_out(self, session: Session, asked: Asked, entry: Entry, limits: Limits | None) -> Any:
         exchange, method = self._exchange, asked.method
         clock, limiter = exchange.clock, exchange.limiter
-        now_ms = clock.now_ms()
-        endpoint, own = self._endpoints.get(method), self._own.get(method)
+        now_ms, endpoint = clock.now_ms(), self._endpoints.get(method)
+        own = self._own.get(method) if endpoint is None else None
         weight = endpoint.weight if endpoint else own.weight if own else 1
         used = limiter.weigh(entry.address, weight, now_ms, clock.speed)
-        counted: dict[str, str] = {}
+        counted: tuple[int, int] | None = None
         try:
             if endpoint is not None:
-                account, key = self._authenticate(session, asked.params)
+                account, key = self._authenticate(session, asked.params, now_ms)
                 if endpoint.permission not in key.permissions:
                     raise BAD_KEY
                 if endpoint.counts:
@@ -149,18 +148,17 @@ class WsApi:
                 raise DialectError(-1020, f"This operation is not supported: {method}.")
             return own.call(session, asked.params)
         finally:
-            if limits is not None:
-                limits += self._limits(used, counted)
+            if limits is not None and (rules := limiter.rules()):
+                limits += _limits(rules, used, counted)
 
-    def _authenticate(self, session: Session, params: dict[str, str]) -> tuple[Account, ApiKey]:
+    def _authenticate(self, session: Session, params: dict[str, str], now_ms: int) -> tuple[Account, ApiKey]:
         """Return whose request it is: signed, or of a session that is logged on. Raises DialectError."""
-        clock = self._exchange.clock
         if "apiKey" not in params and session.key is not None:
             account, key = self._exchange.accounts.find(session.key.key)
         else:
             account, key = self._exchange.accounts.find(params.get("apiKey"))
-            check_signature(key.secret, signed_payload(params), params.get("signature", ""))
-        check_time(params, self._exchange.told_ms(), judged=clock.speed == 1)
+            check_signature(key, signed_payload(params), params.get("signature", ""))
+        check_time(params, now_ms + self._exchange.skew_ms, judged=self._exchange.clock.speed == 1)
         return account, key
 
     def _ping(self, *_: object) -> dict[str, Any]:
@@ -170,7 +168,8 @@ class WsApi:
         return {"serverTime": self._exchange.told_ms()}
 
     def _logon(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
-        session.key, session.logged_on_ms = self._authenticate(session, params)[1], self._exchange.told_ms()
+        now_ms = self._exchange.clock.now_ms()
+        session.key, session.logged_on_ms = self._authenticate(session, params, now_ms)[1], self._exchange.told_ms()
         return self._status(session, params)
 
     def _logout(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
@@ -187,7 +186,8 @@ class WsApi:
         return {"subscriptionId": self._sessions.subscribe(session, session.key.key)}
 
     def _subscribe_signed(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
-        return {"subscriptionId": self._sessions.subscribe(session, self._authenticate(session, params)[1].key)}
+        key = self._authenticate(session, params, self._exchange.clock.now_ms())[1]
+        return {"subscriptionId": self._sessions.subscribe(session, key.key)}
 
     def _unsubscribe(self, session: Session, params: dict[str, str]) -> dict[str, Any]:
         self._sessions.unsubscribe(session, whole(params, "subscriptionId"), now_ms=self._exchange.told_ms())
@@ -207,15 +207,6 @@ class WsApi:
             "serverTime": self._exchange.told_ms(),
             "userDataStream": bool(session.subscriptions),
         }
-
-    def _limits(self, used: int, counted: dict[str, str]) -> Limits:
-        counts = {
-            "MINUTE": used,
-            "SECOND": counted.get("X-MBX-ORDER-COUNT-10S"),
-            "DAY": counted.get("X-MBX-ORDER-COUNT-1D"),
-        }
-        rows = ((rule, counts.get(str(rule["interval"]))) for rule in self._exchange.limiter.rules())
-        return [{**rule, "count": int(count)} for rule, count in rows if count is not None]
 
     async def _with_faults(self, session: Session, text: str | bytes, address: str) -> None:
         """Carry out a request with the faults before and after it."""
@@ -261,3 +252,11 @@ class WsApi:
                     self._say(session, orjson.dumps({"id": asked.number, "status": action["status"], part: body}))
                     return True
         return False
+
+
+def _limits(rules: Limits, used: int, counted: tuple[int, int] | None) -> Limits:
+    """Return the limits that a request counts for, with what is used of them; `counted` is for new orders."""
+    counts = {"MINUTE": used}
+    if counted is not None:
+        counts["SECOND"], counts["DAY"] = counted
+    return [{**rule, "count": counts[rule["interval"]]} for rule in rules if rule["interval"] in counts]
