@@ -164,10 +164,15 @@ class OrderKeeping(AccountWatching):
             )
 
     async def _missing(self, symbol: str) -> Decimal:
-        """Return how much more of a symbol the ledger has than the account. Raises BrokerError."""
+        """Return how much more of a symbol the ledger has than the account, and than sales that have not ended can have taken.
+
+        A stop may be filled before anybody tells of all its trades. Raises BrokerError.
+        """
         self._balances = await self._broker.balances()
         held = self.state.positions.get(symbol, Position())
-        return held.amount - self._balances.total.get(symbol.split("/", maxsplit=1)[0], Decimal(0))
+        sales = [order for order in self.desk.open_orders(symbol) if order.intent.side == "sell"]
+        under_way = sum((order.intent.amount - order.filled for order in sales), Decimal(0))
+        return held.amount - under_way - self._balances.total.get(symbol.split("/", maxsplit=1)[0], Decimal(0))
 
     def _hear(self, symbol: str, price: Price) -> None:
         """Guard what the exchange does not: targets, stops that it has not taken, and stops that fell through."""

@@ -26,6 +26,7 @@ SCRIPTS = [
     (7036, 2, None),  # a pod taken for dead sold while the next one compared: the sale was adjusted, and booked once more
     (7073, 2, None),  # an order of such a pod became known before an earlier one, which then was never adopted
     (7135, 2, None),  # a pod that learnt of a younger one while it started ended as failed, not as fenced
+    (1040, 2, None),  # a stop was filled and half of it not told of: the rest was taken out of the ledger, and then booked
 ]
 
 
