@@ -34,7 +34,7 @@ from tradewind_runner.settings import VERSION
 from tradewind_runner.taking_in import take_in
 
 log = logging.getLogger("tradewind.runner")
-LATE_CANDLES, CLOCK_EVERY_S, ERROR_PAUSE_S = 2, 30.0, 2.0
+LATE_CANDLES, CLOCK_EVERY_S, ERROR_PAUSE_S, MEASURE_LATER_S = 2, 30.0, 2.0, 0.05
 
 
 @dataclass(slots=True)
@@ -86,7 +86,8 @@ class BotLoop:
                     self.progress.problem = str(exc)
                     log.warning("%s", exc)
                     await asyncio.sleep(ERROR_PAUSE_S)
-                self._measure()
+                # Metrics can wait: an order that was just decided on is on its way now.
+                asyncio.get_running_loop().call_later(MEASURE_LATER_S, self._measure)
                 if not self.more_at_once:
                     await self._feed.wait()
                 self.more_at_once = False

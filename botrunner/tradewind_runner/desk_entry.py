@@ -1,10 +1,13 @@
-"""What the order desk remembers of an order besides its state, and how often it looks at it. Knows no exchange."""
+"""What the order desk remembers of its orders besides their state, and how often it looks at them. Knows no exchange."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tradewind_api.ledger import Intended, OrderType
 from tradewind_engine.trading.orders import Order
 from tradewind_runner.brokers.port import SeenOrder
+
+ENDED_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,70 @@ class Entry:
     def unsettled(self, since: float) -> bool:
         """Return whether it is undecided, or open and not looked at since a moment."""
         return self.undecided or (not self.order.closed and self.looked < since)
+
+    def postpone(self, now: float, pace: Pace) -> None:
+        """Set when it is looked at next."""
+        if self.order.closed:
+            self.due = now + pace.given_up_s
+        elif self.undecided or self.cancel:
+            self.due = now + self.pause
+            self.pause = min(self.pause * 2, pace.most_s)
+        else:
+            self.due, self.pause = now + pace.open_s, pace.first_s
+
+
+class Entries:
+    """All orders of a desk in the order in which they were made; those that have not ended also by themselves.
+
+    Those few are asked for several times while an order is on its way, the hundreds that ended lately are not.
+    """
+
+    def __init__(self) -> None:
+        self._all: dict[str, Entry] = {}
+        self._open: dict[str, Entry] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._all.values())
+
+    def __contains__(self, cid: str) -> bool:
+        return cid in self._all
+
+    def __getitem__(self, cid: str) -> Entry:
+        return self._all[cid]
+
+    def get(self, cid: str) -> Entry | None:
+        """Return an order that is open or ended lately."""
+        return self._all.get(cid)
+
+    def add(self, entry: Entry) -> None:
+        """Take in an order."""
+        self._all[entry.cid] = entry
+        self.changed(entry)
+
+    def changed(self, entry: Entry) -> None:
+        """Take note of what became of an order; one that had ended may be open again, in its old place."""
+        if entry.order.closed:
+            self._open.pop(entry.cid, None)
+        elif entry.cid not in self._open:
+            self._open = {cid: known for cid, known in self._all.items() if not known.order.closed}
+
+    def open(self, symbol: str | None = None) -> list[Entry]:
+        """Return what has not ended, as far as is known; only that can be undecided."""
+        return [entry for entry in self._open.values() if symbol is None or entry.symbol == symbol]
+
+    def hurry(self, now: float) -> None:
+        """Have what has not ended looked at as soon as it can be."""
+        for entry in self._open.values():
+            entry.due = min(entry.due, now)
+
+    def forget(self, now_ms: float, pace: Pace) -> None:
+        """Let go of given up orders that nobody waits for any more, and of the oldest that ended."""
+        for entry in self._all.values():
+            if entry.given_up and now_ms - entry.order.sent_ms > pace.watch_ms:
+                entry.given_up = False
+        ended = [cid for cid, entry in self._all.items() if entry.order.closed and not entry.given_up]
+        for cid in ended[: max(0, len(ended) - ENDED_KEPT)]:
+            del self._all[cid]
 
 
 def adopted_intent(seen: SeenOrder, candle_ms: int) -> Intended:

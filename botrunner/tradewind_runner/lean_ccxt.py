@@ -61,10 +61,13 @@ class _CappedForAccount(_Capped):
     most_bytes = MOST_BYTES // 2
 
 
-def new_session(*, of_account: bool = False) -> aiohttp.ClientSession:
+def new_session(
+    *, of_account: bool = False, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
+) -> aiohttp.ClientSession:
     """Return a session for one ccxt object, which does not close it."""
     bounded = _CappedForAccount if of_account else _Capped
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=bounded)
+    connector = aiohttp.TCPConnector(ssl=secure_context())
+    return aiohttp.ClientSession(connector=connector, response_class=bounded, request_class=request_class)
 
 
 def connected_by(session: aiohttp.ClientSession) -> dict[str, Any]:

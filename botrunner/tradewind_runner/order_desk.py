@@ -33,11 +33,11 @@ from tradewind_runner.brokers.errors import (
     refusal,
 )
 from tradewind_runner.brokers.port import Broker, SeenOrder
-from tradewind_runner.desk_entry import Entry, Pace, adopted_intent
+from tradewind_runner.desk_entry import Entries, Entry, Pace, adopted_intent
 from tradewind_runner.outbox import OutboxFullError
 
 log = logging.getLogger("tradewind.runner")
-ENDED_KEPT, PATIENCE, PACE = 256, Patience(), Pace()
+PATIENCE, PACE = Patience(), Pace()
 
 
 class BlockedError(Exception):
@@ -80,7 +80,7 @@ class OrderDesk:
         self._broker, self._book, self._now = broker, book, now_ms
         self._bot_uid, self._epoch, self._may_leave, self._candle_ms = bot_uid, epoch, may_leave, candle_ms
         self._patience, self._pace, self._on_anomaly = patience, pace, on_anomaly
-        self._entries: dict[str, Entry] = {}
+        self._entries = Entries()
         self._last: dict[str, str] = {}
         self._unheard: dict[str, tuple[str, ...]] = {}
         self._strays: dict[str, SeenOrder] = {}
@@ -167,18 +167,14 @@ class OrderDesk:
             return f"LedgerFull: {self._unbooked}"
         if side == "buy" and symbol in self._twins:
             return self._twins[symbol]
-        for entry in self._entries.values():
-            if entry.symbol == symbol and entry.undecided and (side == "buy" or entry.order.intent.side == "sell"):
+        for entry in self._entries.open(symbol):
+            if entry.undecided and (side == "buy" or entry.order.intent.side == "sell"):
                 return f"InDoubt: the exchange is being asked about order {entry.cid}"
         return None
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Return the orders that have not ended, as far as is known, in the order in which they were made."""
-        return [
-            entry.order
-            for entry in self._entries.values()
-            if not entry.order.closed and (symbol is None or entry.symbol == symbol)
-        ]
+        return [entry.order for entry in self._entries.open(symbol)]
 
     def order(self, cid: str) -> Order | None:
         """Return an order that is open or ended lately."""
@@ -192,7 +188,7 @@ class OrderDesk:
         began = self._hurry()
         while self.halted is None:
             await self._round(in_order=True)
-            unsettled = [entry for entry in self._entries.values() if entry.unsettled(began)]
+            unsettled = [entry for entry in self._entries.open() if entry.unsettled(began)]
             if not unsettled and not self._strays:
                 return
             await self._pause(unsettled)
@@ -203,7 +199,7 @@ class OrderDesk:
             if self.halted is None:
                 await self._round()
                 await self._sweep()
-            await self._pause(self._entries.values() if self.halted is None else ())
+            await self._pause(self._entries if self.halted is None else ())
 
     async def _pause(self, entries: Iterable[Entry]) -> None:
         now = asyncio.get_running_loop().time()
@@ -220,14 +216,14 @@ class OrderDesk:
             for stray in list(self._strays.values()):
                 self._adopt(stray)
             now = asyncio.get_running_loop().time()
-            due = [entry for entry in self._entries.values() if entry.active and entry.due <= now]
+            due = [entry for entry in self._entries if entry.active and entry.due <= now]
             if not in_order:
                 due.sort(key=lambda item: (not item.cancel, item.order.intent.side == "buy"))
             for entry in due:
                 if self.halted is not None or self._quiet_until > asyncio.get_running_loop().time():
                     break
                 await (self._cancel(entry) if entry.cancel and not entry.order.closed else self._look_up(entry))
-            self._forget()
+            self._entries.forget(self._now(), self._pace)
 
     async def look_over(self, symbol: str) -> None:
         """List the orders of a symbol, as far back as one is watched for, and learn from them. Raises BrokerError."""
@@ -248,7 +244,7 @@ class OrderDesk:
 
     def _add(self, order: Order) -> Entry:
         entry = Entry(order, asyncio.get_running_loop().time(), self._pace.first_s, given_up=order.status == "NotPlaced")
-        self._entries[entry.cid] = entry
+        self._entries.add(entry)
         hear(self._last, self._unheard, entry.cid)
         return entry
 
@@ -334,14 +330,7 @@ class OrderDesk:
             self._postpone(entry)
 
     def _postpone(self, entry: Entry) -> None:
-        now = asyncio.get_running_loop().time()
-        if entry.order.closed:
-            entry.due = now + self._pace.given_up_s
-        elif entry.undecided or entry.cancel:
-            entry.due = now + entry.pause
-            entry.pause = min(entry.pause * 2, self._pace.most_s)
-        else:
-            entry.due, entry.pause = now + self._pace.open_s, self._pace.first_s
+        entry.postpone(asyncio.get_running_loop().time(), self._pace)
         self._wake.set()
 
     def _be_quiet(self, exc: RateLimitedError) -> None:
@@ -364,6 +353,7 @@ class OrderDesk:
                 return
             self._unbooked = None
         before, entry.order = entry.order, step.order
+        self._entries.changed(entry)
         entry.given_up = entry.order.status == "NotPlaced"
         for anomaly in step.anomalies:
             self._on_anomaly(anomaly)
@@ -401,21 +391,9 @@ class OrderDesk:
 
     def _hurry(self) -> float:
         now = asyncio.get_running_loop().time()
-        for entry in self._entries.values():
-            if not entry.order.closed:
-                entry.due = min(entry.due, now)
+        self._entries.hurry(now)
         return now
 
     def _fence(self, why: str) -> None:
         self.halted = f"Fenced: {why}"
         self.fenced.set()
-
-    def _forget(self) -> None:
-        """Let go of given up orders that nobody waits for any more, and of the oldest that ended."""
-        now = self._now()
-        for entry in self._entries.values():
-            if entry.given_up and now - entry.order.sent_ms > self._pace.watch_ms:
-                entry.given_up = False
-        ended = [cid for cid, entry in self._entries.items() if entry.order.closed and not entry.given_up]
-        for cid in ended[: max(0, len(ended) - ENDED_KEPT)]:
-            del self._entries[cid]

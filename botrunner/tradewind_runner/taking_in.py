@@ -15,6 +15,8 @@ STEPS_AT_ONCE = 5_000  # of one node by one candle: some ten milliseconds
 async def take_in(follower: Follower, window: Candles) -> None:
     """Let `follower` take in all but the last slice of what it has not seen of `window`; a normal close is less than one."""
     rows = max(1, STEPS_AT_ONCE // follower.nodes)
+    if len(window) <= rows:
+        return
     while (behind := follower.behind(window)) > rows:
         follower.signals(window[: len(window) - behind + rows])
         await asyncio.sleep(0)

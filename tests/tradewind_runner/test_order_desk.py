@@ -12,6 +12,8 @@ from virtual_time import run_virtually
 from tradewind_api.fold import fold
 from tradewind_api.ledger import EventData, Intended, LedgerState, event
 from tradewind_engine.trading.identity import client_order_id
+from tradewind_engine.trading.orders import Order
+from tradewind_runner.desk_entry import Entries, Entry
 from tradewind_runner.order_desk import BlockedError, HeldBackError, OrderDesk, no_disk
 from tradewind_runner.outbox import OutboxFullError
 
@@ -222,7 +224,18 @@ def test_an_order_that_was_given_up_and_appears_is_booked():
         assert {} == desk.state.open_intents
         assert ["Late"] == [item.partition(":")[0] for item in desk.anomalies]
 
-    run_virtually(main())
+
+def test_an_order_that_had_ended_and_is_open_again_has_its_old_place_among_those_that_are():
+    entries = Entries()
+    first, second = (Entry(Order(intent(number), 0, status="Open"), 0.0, 0.2) for number in (1, 2))
+    for entry in (first, second):
+        entries.add(entry)
+    first.order = replace(first.order, status="NotPlaced")
+    entries.changed(first)
+    assert ([second], first) == (entries.open(), entries.get(first.cid))
+    first.order = replace(first.order, status="Unknown")
+    entries.changed(first)
+    assert ([first, second], []) == (entries.open(BTC), entries.open("ETH/USDT"))
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [("away", 1), ("skew", 0.1), ("limited", 8)])

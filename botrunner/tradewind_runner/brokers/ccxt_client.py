@@ -37,12 +37,21 @@ class FailedError(Exception):
         self.meaning: BrokerError = classify(cause, answer)
 
 
+class _GatedRequest(aiohttp.ClientRequest):
+    """Asks whether it may leave when it is built and signed and has its connection, which may have taken long to open."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """Write it to its connection, if it may leave still."""
+        await _leave.get()()
+        return await super().send(conn)
+
+
 class CcxtClient:
     """`api` is the ccxt exchange; its requests go through `call`."""
 
     def __init__(self, config: ExchangeConfig, credential: ExchangeCredential, clock: ExchangeClock, limiter: Limiter) -> None:
         self._clock, self._limiter = clock, limiter
-        self._session = new_session(of_account=True)
+        self._session = new_session(of_account=True, request_class=_GatedRequest)
         self.api = _kind(exchange_class(config.ccxt_id), clock)(_settings(config, credential, self._session))
 
     async def close(self) -> None:
@@ -53,7 +62,7 @@ class CcxtClient:
     async def call(
         self, method: Callable[..., Awaitable[Result]], *arguments: Any, urgent: bool = False, leave: Leave = at_once
     ) -> Result:
-        """Return what a method of `api` returns. `leave` is awaited when the request is built and signed, before it is sent.
+        """Return what a method of `api` returns. `leave` is awaited last before a request is sent, each time one is.
 
         Raises:
             FailedError: It did not work; the meaning is inside.
@@ -105,10 +114,6 @@ def _kind(base: Any, clock: ExchangeClock) -> Any:
 
         def milliseconds(self) -> int:
             return int(clock.now_ms()) if clock.synced else int(super().milliseconds())
-
-        async def fetch(self, *arguments: Any, **keywords: Any) -> Any:
-            await _leave.get()()
-            return await super().fetch(*arguments, **keywords)
 
         def handle_errors(self, status: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
             box = _answers.get(None)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from decimal import Decimal
 
+import aiohttp
 import pytest
 from scripted_http import ScriptedExchange
 
@@ -20,7 +21,7 @@ from tradewind_runner.brokers.errors import (
     RateLimitedError,
 )
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.order_desk import OrderDesk, Pace
+from tradewind_runner.order_desk import HeldBackError, OrderDesk, Pace
 
 pytestmark = pytest.mark.slow
 
@@ -212,6 +213,29 @@ async def test_fees_are_booked_in_the_currency_that_they_were_taken_in():
         exchange.script = [(200, {**ORDER, "fills": fills})]
         report = await broker.place(intent())
         assert [(Decimal("0.001"), "BNB"), (Decimal("0.05"), "USDT")] == [(t.fee, t.fee_currency) for t in report.trades]
+
+
+async def test_the_last_word_on_an_order_is_asked_for_when_it_has_its_connection_and_holds_it_back(monkeypatch):
+    """A new connection may take as long as a disk: what has come up meanwhile counts. No byte is sent against the word."""
+    heard, connect = [], aiohttp.TCPConnector.connect
+
+    async def connecting(self, *arguments, **keywords):
+        found = await connect(self, *arguments, **keywords)
+        heard.append("connected")
+        return found
+
+    async def no():
+        heard.append("asked")
+        raise HeldBackError("Killed")
+
+    async with connected() as (exchange, broker):
+        monkeypatch.setattr(aiohttp.TCPConnector, "connect", connecting)
+        with pytest.raises(HeldBackError):
+            await broker.place(intent(1), no)
+        await broker.find(BTC, CID)
+        assert (["connected", "asked", "connected"], []) == (heard, exchange.posts)
+        await broker.place(intent(2))
+        assert [client_order_id("uid", 1, 2)] == [post["newClientOrderId"] for post in exchange.posts]
 
 
 async def test_an_answer_of_ten_megabytes_is_not_read():
