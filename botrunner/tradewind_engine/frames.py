@@ -2,30 +2,24 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.internals import create_dataframe_from_blocks
 
 from tradewind_api.document.model import TIMEFRAME_MS, StrategyDocument
-from tradewind_engine.backtest import compiled, kernel
+from tradewind_engine.backtest import compiled
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
 from tradewind_engine.backtest.report import REASONS, Report
 from tradewind_engine.backtest.simulate import Costs
-from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, check_candles
+from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, Integers, check_candles
 from tradewind_engine.timeframes import infer_timeframe
 
-NUMBERS = {
-    "entry_price": kernel.ENTRY_PRICE,
-    "exit_price": kernel.EXIT_PRICE,
-    "amount": kernel.AMOUNT,
-    "profit": kernel.PROFIT,
-    "fees": kernel.FEES,
-}
 TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
-BESIDE = ThreadPoolExecutor(
-    1, "candle-check"
-)  # prices are read once more for their check, by another processor if there is one
-TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", *NUMBERS, "reason"])
+BESIDE = ThreadPoolExecutor(1, "candle-check")  # another processor, if there is one, for what needs no simulation
+TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", "entry_price", "exit_price", "amount", "profit", "fees", "reason"])
+TIMES, NUMBERS, REASON = np.array([0, 1]), np.array([2, 3, 4, 5, 6]), np.array([7])  # places of the columns of one kind
 REASON_NAMES = pd.CategoricalDtype([REASONS[float(code)] for code in range(len(REASONS))])
 
 
@@ -60,57 +54,81 @@ def backtest_frame(
         CandleError: If a column is missing, or a row cannot be a candle; the message names both.
     """
     candles = _columns_of(frame)
-    smallest, largest = _check_times(candles)
-    timeframe = timeframe or TIMEFRAME_OF.get(smallest if smallest == largest else 0) or infer_timeframe(candles.ts)
-    checked = BESIDE.submit(_check_prices, candles)
+    beside = BESIDE.submit(_beside, candles)
     try:
-        report = run_backtest(document, {"": candles}, timeframe=timeframe, capital=capital, costs=costs)
+        told = timeframe or _timeframe_of(candles.ts)
+        report = run_backtest(document, {"": candles}, timeframe=told, capital=capital, costs=costs)
     finally:
-        checked.result()  # what is no candle is refused, whatever came of it meanwhile
-    times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
-    table = report.tables[0].table
-    entered, left = (table[:, column].astype(np.int64) for column in (kernel.ENTRY_INDEX, kernel.EXIT_INDEX))
-    columns = [times.take(entered), times.take(left), *(table[:, column] for column in NUMBERS.values())]
-    columns.append(pd.Categorical.from_codes(table[:, kernel.REASON].astype(np.int8), dtype=REASON_NAMES))
-    trades = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(len(table)), copy=False)
-    trades.columns = TRADE_COLUMNS  # made once: an index of names takes as long as the rest
-    return FrameResult(report.figures, pd.Series(report.equity, times, name="equity", copy=False), trades, report)
+        even, times = beside.result()  # what is no candle is refused, whatever came of it meanwhile
+    if not (timeframe or even) and (found := infer_timeframe(candles.ts)) != told:
+        return backtest_frame(document, frame, capital=capital, costs=costs, timeframe=found)
+    equity = pd.Series(report.equity, times, name="equity", copy=False)
+    return FrameResult(report.figures, equity, _trades_of(report), report)
 
 
 def candles_of(frame: pd.DataFrame) -> Candles:
     """Return the candles of a frame, checked. Raises CandleError."""
     candles = _columns_of(frame)
-    _check_times(candles)
-    _check_prices(candles)
+    _check(candles)
     return candles
 
 
+def _beside(candles: Candles) -> tuple[bool, pd.DatetimeIndex]:
+    """Return what `_check` does, and the open times as an index."""
+    return _check(candles), pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
+
+
+def _trades_of(report: Report) -> pd.DataFrame:
+    """Return the closed trades. Columns of one kind are rows of one array, as pandas keeps them, so it takes them as they are.
+
+    From eight single columns a frame takes four times as long.
+    """
+    trades = report.tables[0]
+    count = len(trades.table)
+    times, numbers, codes = np.empty((2, count), np.int64), np.empty((5, count)), np.empty(count, np.int8)
+    compiled.turn(trades.table, trades.ts, times, numbers, codes)
+    reasons = pd.Categorical.from_codes(codes, dtype=REASON_NAMES, validate=False)
+    blocks = [(times.view("datetime64[ms]"), TIMES), (numbers, NUMBERS), (reasons, REASON)]
+    return create_dataframe_from_blocks(blocks, index=pd.RangeIndex(count), columns=TRADE_COLUMNS)
+
+
 def _columns_of(frame: pd.DataFrame) -> Candles:
-    missing = [name for name in COLUMNS[1:] if name not in frame]
+    names = frame.columns
+    missing = [name for name in COLUMNS[1:] if name not in names]
     if missing:
         raise CandleError(f"the frame has no column {', '.join(missing)}")
-    if "ts" in frame:
-        ts = frame["ts"].to_numpy(np.int64)
+    if "ts" in names:
+        ts = _column(frame, "ts", np.int64)
     elif isinstance(frame.index, pd.DatetimeIndex):
         times = frame.index if frame.index.tz is None else frame.index.tz_convert("UTC").tz_localize(None)
         ts = times.to_numpy().astype("datetime64[ms]").astype(np.int64)
     else:
         raise CandleError("the frame needs a column ts, open times in UTC milliseconds, or an index of times")
-    return Candles(ts, *(np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in COLUMNS[1:]))
+    return Candles(ts, *(_column(frame, name, np.float64) for name in COLUMNS[1:]))
 
 
-def _check_times(candles: Candles) -> tuple[int, int]:
-    """Return the smallest and the largest distance of open times. Raises CandleError where they do not ascend."""
+def _column(frame: pd.DataFrame, name: str, kind: type) -> Any:
+    """Return a column as an array of a kind, its own where it can be: six series around it would take as long as the check."""
+    place = frame.columns.get_loc(name)
+    values = frame._get_column_array(place) if isinstance(place, int) else None  # noqa: SLF001 - pandas' own short way
+    if type(values) is np.ndarray and values.dtype == kind:
+        return np.ascontiguousarray(values)
+    return np.ascontiguousarray(frame[name].to_numpy(kind))
+
+
+def _timeframe_of(ts: Integers) -> str:
+    """Return the timeframe of open times, told from the first and the last where all seem to have one distance."""
+    if ts.size > 1 and (ts[-1] - ts[0]) == (ts.size - 1) * (ts[1] - ts[0]):
+        return TIMEFRAME_OF.get(int(ts[1] - ts[0])) or infer_timeframe(ts)
+    return infer_timeframe(ts)
+
+
+def _check(candles: Candles) -> bool:
+    """Return whether all open times have one distance. Raises CandleError at the first row that is no candle."""
     if len(candles) < 2:
         check_candles(candles)
-        return 0, 0
+        return True
     smallest, largest = compiled.distances(candles.ts)
-    if smallest <= 0 or candles.ts[0] < SECONDS:
+    if smallest <= 0 or candles.ts[0] < SECONDS or not compiled.fit(*candles.columns()[1:]):
         check_candles(candles)  # looks for the row
-    return smallest, largest
-
-
-def _check_prices(candles: Candles) -> None:
-    """Raise CandleError at the first row that is no candle."""
-    if not compiled.fit(*candles.columns()[1:]):
-        check_candles(candles)
+    return bool(smallest == largest)

@@ -26,7 +26,7 @@ from documents import random_candles, random_document
 from markets import market
 from numba.core.dispatcher import Dispatcher
 from tradewind_api.document.resolve import TEMPLATES, template
-from tradewind_engine.backtest import compiled, kernel
+from tradewind_engine.backtest import compiled, kernel, measures
 from tradewind_engine.backtest.ahead_of_time import prepare, warm
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import Candles, from_columns
@@ -37,7 +37,8 @@ from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import SweepSettings
 
 def kinds():
-    found = {name: value for part in (kernel, compiled) for name, value in vars(part).items() if isinstance(value, Dispatcher)}
+    parts = (kernel, compiled, measures)
+    found = {name: value for part in parts for name, value in vars(part).items() if isinstance(value, Dispatcher)}
     for name in ("weighted", "wilder", "strength"):
         found[name] = getattr(compiled.COMPILED, name).__closure__[0].cell_contents
     return {name: len(dispatcher.signatures) for name, dispatcher in found.items()}

@@ -45,6 +45,33 @@ def test_a_timeframe_may_be_said_or_told_from_the_times():
     assert 1 == backtest_frame(DOCUMENT, gap).figures["missingCandles"]
 
 
+def test_a_timeframe_that_first_and_last_candle_suggest_is_not_believed():
+    """Two hours after the first one, and two hours on average; but some are one hour apart."""
+    hours = np.cumsum([0, 2, *[1, 3] * ((len(FRAME) - 2) // 2)])
+    uneven = FRAME.iloc[: hours.size].assign(ts=FRAME["ts"][0] + 3_600_000 * hours)
+    assert uneven["ts"].iloc[-1] - uneven["ts"].iloc[0] == 7_200_000 * (hours.size - 1)
+    assert backtest_frame(DOCUMENT, uneven).figures == backtest_frame(DOCUMENT, uneven, timeframe="1h").figures
+
+
+def test_the_trades_are_a_frame_like_any_other():
+    """It can be looked at, added to, sorted and cut; each column has its kind."""
+    trades = backtest_frame(DOCUMENT, FRAME).trades
+    kinds = ["datetime64[ms]"] * 2 + ["float64"] * 5 + ["category"]
+    assert kinds == [str(kind) for kind in trades.dtypes]
+    trades["days"] = (trades["exit_time"] - trades["entry_time"]).dt.total_seconds() / 86_400
+    trades.loc[0, "profit"] = 7.0
+    found = trades[trades["profit"] == 7.0].sort_values("days").groupby("reason", observed=True)["amount"].sum()
+    assert [trades["amount"][0]] == found.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64, "Float64", object])
+def test_prices_may_be_numbers_of_any_kind(kind):
+    """Of a kind that is not ours they are taken as numbers of ours."""
+    whole = FRAME.assign(**{name: FRAME[name].round().clip(lower=1) for name in COLUMNS[1:]})
+    taken = candles_of(whole.astype(dict.fromkeys(COLUMNS[1:], kind)))
+    assert [whole[name].tolist() for name in COLUMNS] == [column.tolist() for column in taken.columns()]
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [

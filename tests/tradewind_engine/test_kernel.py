@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tradewind_engine.backtest import compiled, kernel
+from tradewind_engine.backtest import compiled, kernel, measures
 from tradewind_engine.backtest.kernel import COLUMNS, Rules
 from tradewind_engine.backtest.report import REASONS
 from tradewind_engine.backtest.simulate import NO_TRADES
@@ -170,8 +170,8 @@ def test_moments_of_a_curve():
     """100, 110, 99, 99, 108.9, 121: returns 10 %, -10 %, 0, 10 %, 11.11 %; down 10 %, and 4 candles from 110 to 121."""
     sums, squares = np.empty(5), np.empty(5)
     curve = np.array([100, 110, 99, 99, 108.9, 121.0])
-    found = kernel.moments(curve, sums, squares, NO_TRADES)
-    assert found == kernel.moments.py_func(curve, np.empty(5), np.empty(5), NO_TRADES)
+    found = measures.moments(curve, sums, squares, NO_TRADES)
+    assert found == measures.moments.py_func(curve, np.empty(5), np.empty(5), NO_TRADES)
     returns = np.array([0.1, -0.1, 0.0, 0.1, 1 / 9])
     np.testing.assert_allclose(sums, returns, atol=1e-12)
     np.testing.assert_allclose(squares, returns**2, atol=1e-12)
@@ -185,20 +185,20 @@ def test_a_long_curve_is_measured_as_numpy_measures_it():
     """Over several stretches of the processor's cache and a rest: mean, deviations and drawdown of 5,003 closes."""
     curve = 1000 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 5003)))
     returns, peak = curve[1:] / curve[:-1] - 1, np.maximum.accumulate(curve)
-    for measure, blocks in ((kernel.moments, 16), (kernel.moments.py_func, 3)):
+    for measure, blocks in ((measures.moments, 16), (measures.moments.py_func, 3)):
         with plain():
             found = measure(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
         assert found.mean == pytest.approx(returns.mean())
         assert found.deviation == pytest.approx(returns.std(ddof=1))
         assert found.downside == pytest.approx(np.sqrt(np.mean(np.minimum(returns, 0) ** 2)))
         assert found.drawdown == (1 - curve / peak).max()
-    for measure in (kernel.moments, kernel.moments.py_func):
+    for measure in (measures.moments, measures.moments.py_func):
         assert measure(curve[:1], np.empty(1), np.empty(1), NO_TRADES) == (0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def test_the_losses_of_a_fall_are_counted_to_the_end():
     """100, 90, 95: three candles long is no drawdown that ends; it lasts 2, and its depth is 10 %."""
-    found = kernel.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
+    found = measures.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
     assert (2, pytest.approx(0.1)) == (found.longest, found.drawdown)
 
 
@@ -235,11 +235,11 @@ def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
         rules = Rules(capital=1000.0, share=0.5, fee=0.001, stop=target, target=target)
         totals = kernel.run(close, close, close, close, entry, exit_, np.empty(0), rules, equity, trades)
         told, all_of_it = (np.empty((2, 16)) for _ in range(2))
-        found = kernel.moments(equity, *told, trades[: totals.closed])
-        whole = kernel.moments(equity, *all_of_it, NO_TRADES)
+        found = measures.moments(equity, *told, trades[: totals.closed])
+        whole = measures.moments(equity, *all_of_it, NO_TRADES)
         np.testing.assert_allclose(told, all_of_it, rtol=1e-9, atol=1e-12)
         with plain():
-            assert found == kernel.moments.py_func(equity, *told, trades[: totals.closed])
+            assert found == measures.moments.py_func(equity, *told, trades[: totals.closed])
         assert (whole.drawdown, whole.longest) == (found.drawdown, found.longest)
         assert (found.mean, found.deviation) == (pytest.approx(whole.mean, abs=1e-15), pytest.approx(whole.deviation))
 

@@ -1,15 +1,14 @@
 """Expectancy: what a trade made on average."""
 
-from tradewind_engine.candles import Floats
 
-
-def expectancy(profits: Floats) -> float | None:
+def expectancy(profit: float, trades: int) -> float | None:
     """Return the mean profit of a closed trade in quote currency; None without trades (Vince, 1990).
 
     Args:
-        profits: Of closed trades after costs, shape (m,).
+        profit: The sum of the profits of closed trades after costs.
+        trades: How many there were.
 
-    >>> expectancy(np.array([6.0, -2.0]))
+    >>> expectancy(4.0, 2)
     2.0
     """
-    return float(profits.mean()) if profits.size else None
+    return profit / trades if trades else None

@@ -1,19 +1,17 @@
 """Profit factor: gross profit a unit of gross loss."""
 
-from tradewind_engine.candles import Floats
 
-
-def profit_factor(profits: Floats) -> float | None:
+def profit_factor(gained: float, lost: float) -> float | None:
     """Return what winning trades made over what losing ones lost (Vince, Portfolio Management Formulas, 1990).
 
     Args:
-        profits: Of closed trades after costs, shape (m,).
+        gained: The sum of the profits above 0, after costs.
+        lost: The sum of those below 0, a positive number.
 
     Returns:
         None without a losing trade, as the ratio has no value then.
 
-    >>> profit_factor(np.array([6.0, -2.0]))
+    >>> profit_factor(6.0, 2.0)
     3.0
     """
-    loss = -float(profits[profits < 0].sum())
-    return float(profits[profits > 0].sum()) / loss if loss else None
+    return gained / lost if lost else None

@@ -41,13 +41,14 @@ def warm() -> None:
     import numpy as np  # noqa: PLC0415
 
     from tradewind_api.document.resolve import TEMPLATES, template  # noqa: PLC0415
-    from tradewind_engine.backtest import compiled  # noqa: PLC0415
+    from tradewind_engine.backtest import compiled, kernel  # noqa: PLC0415
     from tradewind_engine.backtest.engine import run_backtest  # noqa: PLC0415
     from tradewind_engine.candles import Candles, Floats, Integers  # noqa: PLC0415
 
     ts: Integers = np.arange(1000, dtype=np.int64) * 3_600_000 + 1_700_000_000_000
     close: Floats = 100.0 + np.arange(ts.size, dtype=np.float64) % 7.0
     candles = Candles(ts, close, close + 1, close - 1, close, close + 5)
+    compiled.turn(np.zeros((1, kernel.COLUMNS)), ts, np.empty((2, 1), np.int64), np.empty((5, 1)), np.empty(1, np.int8))
     for lent in (False, True):
         for column in candles.columns():
             column.flags.writeable = not lent

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tradewind_engine.backtest import kernel
 from tradewind_engine.backtest.loading import loop
 from tradewind_engine.candles import Booleans, Floats
 from tradewind_engine.operations import recursions, window_loops
@@ -30,6 +31,17 @@ def distances(ts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - num
         smallest = min(smallest, later[i] - before[i])
         largest = max(largest, later[i] - before[i])
     return smallest, largest
+
+
+@loop
+def turn(table, ts, times, numbers, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba
+    """Fill the columns of a trade table (m, kernel.COLUMNS): times (2, m), numbers (5, m) and codes of reasons (m,)."""
+    for i in range(table.shape[0]):
+        times[0, i] = ts[int(table[i, kernel.ENTRY_INDEX])]
+        times[1, i] = ts[int(table[i, kernel.EXIT_INDEX])]
+        for k in range(5):
+            numbers[k, i] = table[i, kernel.ENTRY_PRICE + k]
+        codes[i] = int(table[i, kernel.REASON])
 
 
 def _compiled(plain: Callable[..., None]) -> Callable[[Floats, Any], Floats]:

@@ -11,7 +11,6 @@ from tradewind_engine.analytics.buy_and_hold import buy_and_hold_return
 from tradewind_engine.analytics.cagr import cagr
 from tradewind_engine.analytics.calmar import calmar
 from tradewind_engine.analytics.expectancy import expectancy
-from tradewind_engine.analytics.extremes import best_and_worst
 from tradewind_engine.analytics.profit_factor import profit_factor
 from tradewind_engine.analytics.sharpe import sharpe
 from tradewind_engine.analytics.sortino import sortino
@@ -19,7 +18,7 @@ from tradewind_engine.analytics.time_in_market import time_in_market
 from tradewind_engine.analytics.total_return import total_return
 from tradewind_engine.analytics.turnover import turnover
 from tradewind_engine.analytics.win_rate import win_rate
-from tradewind_engine.backtest import compiled, kernel
+from tradewind_engine.backtest import compiled, kernel, measures
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.report import Report, SymbolTrades
 from tradewind_engine.backtest.simulate import (
@@ -34,8 +33,8 @@ from tradewind_engine.backtest.simulate import (
     rules_of,
     simulate,
 )
-from tradewind_engine.candles import CandleError, Candles, Floats, gaps
-from tradewind_engine.strategy.evaluate import evaluate
+from tradewind_engine.candles import Booleans, CandleError, Candles, Floats, gaps
+from tradewind_engine.strategy.evaluate import layers_of
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
 DEFAULT_COSTS = Costs()
@@ -77,20 +76,15 @@ def run_backtest(
         for symbol, history in candles.items()
     }
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
-    missing = sum((b - a) // timeframe_ms(timeframe) for h in candles.values() for a, b in gaps(h, timeframe_ms(timeframe)))
+    length = timeframe_ms(timeframe)
+    missing = sum((b - a) // length for history in candles.values() for a, b in gaps(history, length))
     trades = next(iter(runs.values())).trades if len(runs) == 1 else NO_TRADES  # those of several symbols overlap
-    profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
     totals = [run.totals for run in runs.values()]
     count = sum(map(len, candles.values()))
-    best, worst = best_and_worst(profits)
+    profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
     figures: dict[str, float | int | None] = {
-        **_figures(equity, capital, timeframe, trades),
-        "trades": profits.size,
-        "winRate": win_rate(profits),
-        "profitFactor": profit_factor(profits),
-        "expectancy": expectancy(profits),
-        "bestTrade": best,
-        "worstTrade": worst,
+        **_figures_of_curve(equity, capital, timeframe, trades),
+        **_figures_of_trades(profits),
         "feesPaid": sum(total.fees for total in totals),
         "slippagePaid": sum(total.slippage for total in totals),
         "turnover": turnover(sum(total.turnover for total in totals), capital),
@@ -99,7 +93,7 @@ def run_backtest(
         "candles": count,
         "missingCandles": int(missing),
         "fromMs": int(ts[0]),
-        "toMs": int(ts[-1]) + timeframe_ms(timeframe),
+        "toMs": int(ts[-1]) + length,
         "buyAndHoldReturn": buy_and_hold_return(candles.values()),
         "feeBps": costs.fee_bps,
         "makerBps": costs.fee_bps if costs.maker_bps is None else costs.maker_bps,
@@ -138,20 +132,22 @@ def check_history(document: StrategyDocument, candles: Mapping[str, Candles], ti
 
 def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules, *, decide_from_ms: int = 0) -> SymbolRun:
     """Return what the document did with one symbol, no entry being decided on candles that open before `decide_from_ms`."""
-    signals = evaluate(document, history, compiled.COMPILED)
-    entry = signals.entry
+    layers = layers_of(document, history, compiled.COMPILED)
+    entry: Booleans = layers.own(document.entry.when)
+    exit_: Booleans = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
     if decide_from_ms > history.ts[0]:
         entry = entry & (history.ts >= decide_from_ms)
     measure = document.entry.size.measure
-    equity, trades = np.empty(len(history)), np.empty((len(history), kernel.COLUMNS))
-    values: Floats = signals.series[measure] if measure else NOTHING
-    totals = simulate(history, entry, signals.exit, values, rules, equity=equity, trades=trades)
+    values: Floats = layers.own(measure) if measure else NOTHING
+    # each trade closed is one entry decided
+    equity, trades = np.empty(len(history)), np.empty((np.count_nonzero(entry), kernel.COLUMNS))
+    totals = simulate(history, entry, exit_, values, rules, equity=equity, trades=trades)
     return SymbolRun(totals, trades[: totals.closed], equity)
 
 
-def _figures(equity: Floats, capital: float, timeframe: str, trades: Floats) -> dict[str, float | int | None]:
+def _figures_of_curve(equity: Floats, capital: float, timeframe: str, trades: Floats) -> dict[str, float | int | None]:
     per_year = periods_per_year(timeframe)
-    found = kernel.moments(equity, np.empty(1), np.empty(1), trades)
+    found = measures.moments(equity, np.empty(1), np.empty(1), trades)
     growth = cagr(float(equity[-1]) / capital, periods=equity.size, periods_per_year=per_year)
     return {
         "totalReturn": total_return(float(equity[-1]), capital),
@@ -162,6 +158,20 @@ def _figures(equity: Floats, capital: float, timeframe: str, trades: Floats) -> 
         "sortino": sortino(found.mean, found.downside, periods_per_year=per_year),
         "calmar": calmar(growth, found.drawdown),
         "equityFinal": float(equity[-1]),
+    }
+
+
+def _figures_of_trades(profits: Floats) -> dict[str, float | int | None]:
+    count, gains, losses = profits.size, np.empty(profits.size), np.empty(profits.size)
+    found = measures.tally(profits, gains, losses)
+    total, gained, lost = (float(np.add.reduce(part)) for part in (profits, gains[: found.won], losses[: found.lost]))
+    return {
+        "trades": count,
+        "winRate": win_rate(found.won, count),
+        "profitFactor": profit_factor(gained, -lost),
+        "expectancy": expectancy(total, count),
+        "bestTrade": found.best if count else None,
+        "worstTrade": found.worst if count else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""The loops over candles, compiled: signals in, trades and equity out. Compiled by numba, as is `compiled`.
+"""The loops over candles, compiled: signals in, trades and equity out. Compiled by numba, as are `compiled`, `measures`.
 
 Decides at a candle's close and fills at the next candle's open; stops, targets and ladders act inside candles, from the entry
 candle on. Knows nothing about documents, symbols or time. docs/reference/backtest-semantics.md states each rule.
@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewind_engine.backtest.loading import allocating, loop
+from tradewind_engine.backtest.loading import loop
 
 # Columns of the trade table.
 ENTRY_INDEX, EXIT_INDEX, ENTRY_PRICE, EXIT_PRICE, AMOUNT, PROFIT, FEES, REASON = range(8)
 COLUMNS = 8
 SECOND_HALF, SECOND_PAIRS, SECOND_BYTES = map(np.uint64, (0xFFFFFFFF00000000, 0xFFFF0000FFFF0000, 0xFF00FF00FF00FF00))
-CACHED = 2048  # numbers that fit a processor's first cache with room for more
 EXIT_SIGNAL, EXIT_STOP, EXIT_TARGET, EXIT_TRAILING, EXIT_TIME = 0.0, 1.0, 2.0, 3.0, 4.0
 
 
@@ -54,20 +53,6 @@ class Totals(NamedTuple):
     slippage: float
     turnover: float
     amount: float
-
-
-class Moments(NamedTuple):
-    """Of the simple returns from close to close: number, mean, sample deviation, downside deviation; of the curve: drawdowns.
-
-    `drawdown` is the largest as a fraction of its peak, `longest` the candles from a peak to the next higher close, or the end.
-    """
-
-    number: int
-    mean: float
-    deviation: float
-    downside: float
-    drawdown: float
-    longest: int
 
 
 @loop
@@ -293,112 +278,3 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
         fees += entry_fees
         turnover += notional
     return Totals(closed, won, in_market, fees, slipped, turnover, amount)
-
-
-@loop
-def _sums_of_returns(now, before, returns, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
-    """Return the sums of now / before - 1, of its square, and of the square where negative; shape (n,); `returns` is room.
-
-    Quotients first, then four sums side by side: a processor does both several at a time, in a fixed order of additions.
-    `bits` gets the smallest and the largest of `now`, as the integers of the same bits: positive numbers stand in the same
-    order so, and integers, of which none is NaN, are compared several at a time while the divisions take their time.
-    """
-    seen = now.view(np.int64)
-    smallest = largest = seen[0]
-    for i in range(now.size):
-        returns[i] = now[i] / before[i] - 1.0
-        smallest = min(smallest, seen[i])
-        largest = max(largest, seen[i])
-    bits[0] = smallest
-    bits[1] = largest
-    a0 = a1 = a2 = a3 = 0.0
-    b0 = b1 = b2 = b3 = 0.0
-    c0 = c1 = c2 = c3 = 0.0
-    fours = now.size // 4
-    for k in range(fours):
-        r0, r1, r2, r3 = returns[4 * k], returns[4 * k + 1], returns[4 * k + 2], returns[4 * k + 3]
-        a0, a1, a2, a3 = a0 + r0, a1 + r1, a2 + r2, a3 + r3
-        b0, b1, b2, b3 = b0 + r0 * r0, b1 + r1 * r1, b2 + r2 * r2, b3 + r3 * r3
-        d0, d1, d2, d3 = min(r0, 0.0), min(r1, 0.0), min(r2, 0.0), min(r3, 0.0)
-        c0, c1, c2, c3 = c0 + d0 * d0, c1 + d1 * d1, c2 + d2 * d2, c3 + d3 * d3
-    for i in range(4 * fours, now.size):
-        a0 += returns[i]
-        b0 += returns[i] ** 2
-        c0 += min(returns[i], 0.0) ** 2
-    return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3), (c0 + c1) + (c2 + c3)
-
-
-@allocating
-def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
-    """Measure an equity curve in one pass, a stretch at a time that fits a processor's first cache.
-
-    Args:
-        equity: Shape (n,), all > 0.
-        sums, squares: Filled with the sums of returns and of their squares in equal stretches of time, shape (b,).
-        trades: Closed trades, shape (m, COLUMNS), between which the curve is level; (0, COLUMNS) where nothing is known of it.
-
-    Returns:
-        Moments. Mean and deviation are those of all n - 1 returns.
-    """
-    return _measured(equity, sums, squares, trades, np.empty(CACHED), np.empty(2))
-
-
-@loop
-def _measured(equity, sums, squares, trades, returns, extremes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915 - numba compiles one flat loop
-    """Return the moments; `returns` and `extremes` are room, shapes (CACHED,) and (2,)."""
-    count = equity.size - 1
-    blocks = sums.size
-    bits = extremes.view(np.int64)
-    sums[:] = 0.0
-    squares[:] = 0.0
-    below = 0.0
-    worst = 1.0
-    peak = equity[0]
-    peak_index = 0
-    longest = 0
-    block = 0
-    stop_block = 1 + count // blocks
-    row = 0
-    start = 1
-    while start <= count:
-        stop = count + 1
-        if row < trades.shape[0]:
-            start = max(start, int(trades[row, ENTRY_INDEX]))
-            stop = int(trades[row, EXIT_INDEX]) + 1
-            row += 1
-        while start < stop:
-            while start >= stop_block:
-                block += 1
-                stop_block = 1 + count * (block + 1) // blocks
-            end = min(stop, stop_block, start + CACHED)
-            part, part_squares, part_below = _sums_of_returns(equity[start:end], equity[start - 1 : end - 1], returns, bits)
-            sums[block] += part
-            squares[block] += part_squares
-            below += part_below
-            if extremes[1] <= peak:  # no new peak: the lowest alone may be a new worst
-                if extremes[0] < worst * peak:
-                    worst = extremes[0] / peak
-                start = end
-                continue
-            for i in range(start, end):
-                now = equity[i]
-                if now > peak:
-                    longest = max(longest, i - peak_index)
-                    peak = now
-                    peak_index = i
-                elif now < worst * peak:
-                    worst = now / peak
-            start = end
-    if count < 1:
-        return Moments(count, 0.0, 0.0, 0.0, 0.0, 0)
-    if equity[count] < peak:
-        longest = max(longest, count - peak_index)
-    total = 0.0
-    total_squares = 0.0
-    for block in range(blocks):
-        total += sums[block]
-        total_squares += squares[block]
-    mean = total / count
-    spread = max(0.0, total_squares - count * mean * mean)
-    deviation = np.sqrt(spread / (count - 1)) if count > 1 else 0.0
-    return Moments(count, mean, deviation, np.sqrt(below / count), 1.0 - worst, longest)

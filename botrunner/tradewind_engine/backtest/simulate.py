@@ -1,5 +1,6 @@
 """One symbol through the kernel: what sweeps, optimisation and reports all stand on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ RULE_OF = {
     "ladder.spacingPercent": ("spacing", 100.0),
     "ladder.sizeFactor": ("factor", 1.0),
     "ladder.capPercent": ("cap", 100.0),
+}
+ATTRIBUTES = {  # where a document holds the value of an address
+    address: (address.partition(".")[0], re.sub("[A-Z]", r"_\g<0>", address.partition(".")[2]).lower()) for address in RULE_OF
 }
 
 
@@ -72,10 +76,9 @@ def rules_of(document: StrategyDocument, capital: float, costs: Costs) -> kernel
     )
     sections = {"size": document.entry.size, "ladder": document.entry.ladder, "protect": document.protect}
     values = {
-        f"{name}.{key}": value
-        for name, section in sections.items()
-        if section is not None
-        for key, value in section.model_dump(by_alias=True, exclude_none=True).items()
+        address: value
+        for address, (section, attribute) in ATTRIBUTES.items()
+        if (value := getattr(sections[section], attribute, None)) is not None
     }
     return with_values(rules, values)
 

@@ -18,7 +18,7 @@ from tradewind_api.document.model import Node, StrategyDocument
 from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import base_of, evaluation_order, timeframe_of
 from tradewind_api.operations import PRICES
-from tradewind_engine.backtest import compiled, kernel
+from tradewind_engine.backtest import compiled, kernel, measures
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history
 from tradewind_engine.backtest.simulate import (
@@ -182,7 +182,7 @@ class Sweep:
             turnover += totals.turnover
         _, equity = merge_curves(curves, rules.capital)
         known_trades = trades[: totals.closed] if len(curves) == 1 else NO_TRADES
-        moments = kernel.moments(equity, scores.sums[row], scores.squares[row], known_trades)
+        moments = measures.moments(equity, scores.sums[row], scores.squares[row], known_trades)
         scores.total_return[row] = equity[-1] / self.settings.capital - 1.0
         scores.drawdown[row], scores.mean[row], scores.deviation[row] = moments.drawdown, moments.mean, moments.deviation
         scores.downside[row] = moments.downside

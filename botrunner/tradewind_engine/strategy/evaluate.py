@@ -14,6 +14,9 @@ from tradewind_engine.operations import LOOPING, VECTOR
 from tradewind_engine.operations.loops import PLAIN, Loops
 from tradewind_engine.strategy.layers import Grid, Layers
 
+MOST_KEPT = 64  # documents
+_KEPT: dict[Any, "tuple[BoundNode, ...]"] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -78,11 +81,29 @@ def evaluate(document: StrategyDocument, candles: Candles, loops: Loops = PLAIN)
     A value at index i depends on candles up to i alone: every operation is causal, and of a longer timeframe only candles
     that have closed are seen.
     """
-    layers = Layers(Grid(document, candles))
-    names = list(PRICES)
-    for node in evaluation_order(document):
-        bound = bind(node, document, loops)
-        bound.add_to(layers)
-        names += bound.names
+    layers = layers_of(document, candles, loops)
     leave = layers.own(document.exit.when) if document.exit else np.zeros(len(candles), dtype=np.bool_)
-    return Signals(layers.own(document.entry.when), leave, {name: layers.own(name) for name in names})
+    series = {
+        name: layers.own(name) for name in (*PRICES, *(name for bound in _bound(document, loops) for name in bound.names))
+    }
+    return Signals(layers.own(document.entry.when), leave, series)
+
+
+def layers_of(document: StrategyDocument, candles: Candles, loops: Loops = PLAIN) -> Layers:
+    """Return the series of every node, as `evaluate` takes its signals from."""
+    layers = Layers(Grid(document, candles))
+    for bound in _bound(document, loops):
+        bound.add_to(layers)
+    return layers
+
+
+def _bound(document: StrategyDocument, loops: Loops) -> tuple[BoundNode, ...]:
+    """Return the nodes, each after its inputs. Kept by what they say, as each of them is bound anew otherwise."""
+    said = [(node.id, node.op, tuple(node.inputs), tuple(node.params.items()), node.timeframe) for node in document.nodes]
+    key = (loops, document.timeframe, *said)
+    found = _KEPT.get(key)
+    if found is None:
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        found = _KEPT[key] = tuple(bind(node, document, loops) for node in evaluation_order(document))
+    return found

@@ -9,7 +9,6 @@ from tradewind_engine.analytics.calmar import calmar
 from tradewind_engine.analytics.costs import cost_split
 from tradewind_engine.analytics.drawdown import longest_drawdown, max_drawdown, underwater
 from tradewind_engine.analytics.expectancy import expectancy
-from tradewind_engine.analytics.extremes import best_and_worst
 from tradewind_engine.analytics.monthly_returns import monthly_returns
 from tradewind_engine.analytics.profit_factor import profit_factor
 from tradewind_engine.analytics.sharpe import sharpe
@@ -18,7 +17,7 @@ from tradewind_engine.analytics.time_in_market import time_in_market
 from tradewind_engine.analytics.total_return import total_return
 from tradewind_engine.analytics.turnover import turnover
 from tradewind_engine.analytics.win_rate import win_rate
-from tradewind_engine.backtest import kernel
+from tradewind_engine.backtest import measures
 from tradewind_engine.backtest.curves import extreme_rows
 from tradewind_engine.backtest.simulate import NO_TRADES
 from tradewind_engine.candles import Candles
@@ -85,15 +84,22 @@ def test_calmar_is_growth_a_year_over_the_largest_drawdown():
 
 def test_figures_of_trades():
     """One of four won; 30 won and 20 lost; 10 in all are 2.5 a trade."""
-    assert (0.25, 1.5, 2.5) == (win_rate(PROFITS), profit_factor(PROFITS), expectancy(PROFITS))
-    assert (30.0, -10.0) == best_and_worst(PROFITS)
+    assert (0.25, 1.5, 2.5) == (win_rate(1, 4), profit_factor(30.0, 20.0), expectancy(10.0, 4))
 
 
 def test_without_trades_there_is_nothing_to_measure():
     """None rather than a number that was not measured."""
-    assert (0.0, None, None) == (win_rate(NOTHING), profit_factor(NOTHING), expectancy(NOTHING))
-    assert (None, None) == best_and_worst(NOTHING)
-    assert profit_factor(np.array([5.0])) is None
+    assert (0.0, None, None) == (win_rate(0, 0), profit_factor(0.0, 0.0), expectancy(0.0, 0))
+    assert profit_factor(5.0, 0.0) is None
+
+
+def test_the_tally_looks_at_each_trade_once():
+    """Gains and losses in their order, a trade of no profit in neither; without trades nothing."""
+    for tally in (measures.tally, measures.tally.py_func):
+        gains, losses = np.zeros(4), np.zeros(4)
+        assert (1, 2, 30.0, -10.0) == tally(PROFITS, gains, losses)
+        assert [30.0, -10.0, -10.0] == [*gains[:1], *losses[:2]]
+        assert (0, 0, 0.0, 0.0) == tally(NOTHING, NOTHING, NOTHING)
 
 
 def test_market_time_and_turnover():
@@ -129,7 +135,7 @@ def test_the_kernel_measures_what_the_definitions_say(seed):
     """Its one pass gives drawdown, its length, deviation and downside deviation of any curve."""
     rng = np.random.default_rng(seed)
     curve = 1000 * np.exp(np.cumsum(rng.normal(0, 0.01, 500 + seed)))
-    found = kernel.moments(curve, np.empty(1), np.empty(1), NO_TRADES)
+    found = measures.moments(curve, np.empty(1), np.empty(1), NO_TRADES)
     returns = np.diff(curve) / curve[:-1]
     assert pytest.approx(max_drawdown(curve), rel=1e-12) == found.drawdown
     assert longest_drawdown(curve) == found.longest

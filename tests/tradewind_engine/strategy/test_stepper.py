@@ -102,3 +102,13 @@ def test_no_candles_say_nothing():
     """Feeding nothing gives empty series."""
     found = Stepper(HOURLY).feed(quarters([]))
     assert (0, 0, 0) == (found.entry.size, found.exit.size, found.series["hour"].size)
+
+
+def test_a_document_that_was_changed_says_something_else():
+    """What is kept of the nodes of one run serves the next one only where they say the same."""
+    document, candles = template("sma-crossover").model_copy(deep=True), random_candles(1, 300)
+    before = evaluate(document, candles).series["fast"]
+    document.nodes[0].params["period"] = 3
+    assert np.allclose(evaluate(document, candles).series["fast"][2:], np.convolve(candles.close, [1 / 3] * 3, "valid"))
+    document.nodes[0].params["period"] = template("sma-crossover").nodes[0].params["period"]
+    np.testing.assert_array_equal(before, evaluate(document, candles).series["fast"])
