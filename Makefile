@@ -58,7 +58,7 @@ SOURCES_TYPED := crds botrunner operator portal dev
 .PHONY: test
 test: check $(PEERS)/.ready ## All tests: what `check` does, then slow ones, the peers, the real control plane, real pods, a browser
 	@$(BIN)/pytest -q -n auto -m "slow and not cluster and not node and not browser and not peers and not three_ways"
-	@$(BIN)/pytest -m "cluster or node or browser or peers"
+	@$(BIN)/pytest -m "cluster or node or browser or peers or three_ways"
 
 $(PEERS)/.ready: requirements-peers.txt
 	@echo "making $(PEERS) from requirements-peers.txt (hash-checked): vectorbt, backtesting.py and empyrical, for comparison only"
@@ -70,7 +70,7 @@ $(PEERS)/.ready: requirements-peers.txt
 SOAK ?= soak.jsonl
 
 .PHONY: three-ways
-three-ways: setup ## Seven strategies as back-test, paper bot and live bot on the same recorded candles (3 minutes, needs a quiet machine)
+three-ways: setup ## Seven strategies as back-test, paper bot and live bot on the same recorded candles (a minute; part of `make test`)
 	@$(BIN)/pytest -v -m three_ways
 
 .PHONY: soak

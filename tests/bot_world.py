@@ -146,6 +146,8 @@ class Portal:
 class World:
     """Portal, exchange, and one bot after another on the same configuration file."""
 
+    bot_command: tuple[str, ...] = (sys.executable, "-m", "tradewind_runner.bot")
+
     def __init__(self, folder: Path, *, speed: float = SPEED, simulator_options: tuple[str, ...] = ()) -> None:
         self.folder, self.portal = folder, Portal()
         self.speed, self.simulator_options = speed, simulator_options
@@ -209,7 +211,7 @@ class World:
             "TRADEWIND_RUNNER_TERMINATION_LOG": str(self.folder / f"words-{number}"),
         }
         with (self.folder / f"bot-{number}.log").open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-m", "tradewind_runner.bot"], env=env, stdout=output, stderr=output)
+            process = subprocess.Popen(self.bot_command, env=env, stdout=output, stderr=output)
         self.processes.append(process)
         return process
 

@@ -21,10 +21,10 @@ BUY = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.0100
 class Server:
     """A simulator's process."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, command=(sys.executable, "-m", "tradewind_simulator")):
         self.rest, self.control = free_port(), free_port()
-        command = [sys.executable, "-m", "tradewind_simulator", "--port", str(self.rest), "--control-port", str(self.control)]
-        self.process = subprocess.Popen([*command, "--state-dir", str(folder), *arguments], stdout=subprocess.DEVNULL)
+        options = ["--port", str(self.rest), "--control-port", str(self.control), "--state-dir", str(folder)]
+        self.process = subprocess.Popen([*command, *options, *arguments], stdout=subprocess.DEVNULL)
         wait_for(lambda: answers(f"http://127.0.0.1:{self.control}/readyz"))
 
     def get(self, path):

@@ -4,7 +4,6 @@ Orders go out from the same address, so the limiter is theirs too: who is told t
 """
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -125,11 +124,11 @@ class Exchange:
 
     async def sync_clock(self) -> None:
         """Ask the exchange for its time."""
-        asked = time.monotonic()
+        asked = self.clock.reading()
         answer = await self._call(self._ccxt.fetch_time)
         if not isinstance(answer, int) or not 0 < answer < LATEST_MS:
             raise ExchangeUnavailableError(f"the exchange's time cannot be {answer!r:.40}")
-        self.clock.sync(float(answer), asked=asked, answered=time.monotonic())
+        self.clock.sync(float(answer), asked=asked, answered=self.clock.reading())
 
     async def candles(self, symbol: str, timeframe: str, *, since_ms: int, count: int) -> Candles:
         """Return candles that open at `since_ms` or later, at most about `count`, the unfinished newest one among them."""

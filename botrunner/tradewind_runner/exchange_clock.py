@@ -15,6 +15,10 @@ class ExchangeClock:
         self._spread_s, self._drift_from = 0.0, 0.0
         self.synced = False
 
+    def reading(self) -> float:
+        """Return the seconds of the monotonic clock that it goes by: questions and answers are timed with it."""
+        return self._monotonic()
+
     def sync(self, exchange_ms: float, *, asked: float, answered: float) -> None:
         """Take over an answer of the exchange: it was given somewhere between question and answer, the middle is assumed.
 

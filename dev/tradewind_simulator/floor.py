@@ -14,6 +14,7 @@ from tradewind_engine.trading.offers import Outcome
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.filters import Filters, compile_filters
 from tradewind_simulator.market.books import book, trades
+from tradewind_simulator.market.statistics import last_trades
 
 LOOK_MS = 100
 MOST_LOOKS = 600  # at once: a clock that is set forward is followed in longer steps
@@ -75,8 +76,8 @@ class Floor:
     def learn_last(self, now_ms: int) -> None:
         """Tell matching the last price of a market that nobody followed."""
         if self.market.idle:
-            found = trades(self.listing, now_ms - 2 * self.listing.source.step_ms, now_ms)
-            if found:
+            near = trades(self.listing, now_ms - 2 * self.listing.source.step_ms, now_ms)
+            if found := near or last_trades(self.listing, now_ms, 1):
                 self.market.printed(found[-1])
 
     def average(self, minutes: int, now_ms: int) -> Decimal | None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from three_ways import CAPITAL, SYMBOL, Told, late, play
+from three_ways import AT_OPEN, CAPITAL, STEP, SYMBOL, Told, play
 
 from tradewind_api.document.resolve import TEMPLATES, template, with_parameters
 from tradewind_api.document.validation import lookback_of
@@ -27,12 +27,10 @@ from tradewind_engine.trading.sizing import PaperMarket, entry_amount, entry_bud
 pytestmark = pytest.mark.three_ways
 
 FILE, TIMEFRAME, FIRST, COUNT, LATER = "binance_usdm_BTCUSDT_1h_2020-2024", "1h", 9607, 210, 3000
-PACES_S = (0.5, 1.5)  # wall seconds a candle; the second one for a machine that is busy
 LEAST_TRADES = 3
 LENGTH = timeframe_ms(TIMEFRAME)
-STEP, LEAST = Decimal("0.00001"), Decimal(5)
+LEAST = Decimal(5)
 MARKET = PaperMarket(SYMBOL, Decimal("0.001"), Decimal("0.0002"), STEP, LEAST)
-AT_OPEN = {"Entry", "Exit", "MaxCandles"}
 PARAMETERS = {
     "sma-crossover": {"fast.period": 3, "slow.period": 8},
     "rsi": {"rsi.period": 4, "oversold.value": 35},
@@ -142,19 +140,14 @@ def document(name):
 
 
 @pytest.fixture(scope="module")
-def strategies(recorded, tmp_path_factory):
-    """All of them, played once; once more and slower where the machine was too slow for a bot to decide in time."""
+def strategies(request, recorded, tmp_path_factory):
+    """Those that are asked for, played side by side."""
     candles = read_candle_file(recorded / "ohlcv" / f"{FILE}.parquet")
-    documents = {name: document(name) for name in TEMPLATES}
-    for pace_s in PACES_S:
-        folder = tmp_path_factory.mktemp("played")
-        shown = candles[FIRST : FIRST + COUNT]
-        told = play(folder, shown, documents, timeframe=TIMEFRAME, pace_s=pace_s)
-        if too_late := late(told, shown, documents):
-            continue
-        shown = candles[FIRST : FIRST + COUNT + LATER]
-        return {name: Strategy(name, shown, told[name, "Paper"], told[name, "Live"]) for name in TEMPLATES}
-    pytest.fail(f"too slow even for {PACES_S[-1]} s a candle: {too_late[:5]}")
+    asked = {item.callspec.params["played"] for item in request.session.items if "strategies" in item.fixturenames}
+    documents = {name: document(name) for name in TEMPLATES if name in asked}
+    told = play(tmp_path_factory.mktemp("played"), candles[FIRST : FIRST + COUNT], documents, timeframe=TIMEFRAME)
+    more = candles[FIRST : FIRST + COUNT + LATER]
+    return {name: Strategy(name, more, told[name, "Paper"], told[name, "Live"]) for name in documents}
 
 
 @pytest.fixture(params=list(TEMPLATES))
@@ -200,12 +193,13 @@ def test_live_orders_are_the_papers(played):
 
 
 def test_live_amounts_follow_the_same_rule(played):
-    """What the ledger's cash buys at a price of that moment, and all that is held; prices of the candle in which they fill."""
+    """What the ledger's cash buys at the close or the open, and all that is held; filled at the open, or within the candle."""
     for orders in played.trades("Live"):
         for order in orders:
-            _, high, low, _ = played.candle(order.candle)
+            open_, high, low, _ = played.candle(order.candle)
             near = Decimal("0.0001")  # a grid of levels, and a walk over a few
-            assert low * (1 - near) <= order.price <= high * (1 + near)
+            lowest, highest = (open_, open_) if order.reason in AT_OPEN else (low, high)
+            assert lowest * (1 - near) <= order.price <= highest * (1 + near)
             state = played.state_before(order.cid)
             if order.side == "sell":
                 assert order.amount == state.positions[SYMBOL].amount // STEP * STEP
@@ -215,5 +209,5 @@ def test_live_amounts_follow_the_same_rule(played):
                 budget = entry_budget(
                     played.document, played.signals, index, share=state.cash, equity=state.equity, risk=RiskLimits()
                 )
-                most, least = (entry_amount(budget, price, MARKET)[0] for price in (min(low, before), max(high, before)))
+                most, least = (entry_amount(budget, price, MARKET)[0] for price in sorted((before, open_)))
                 assert least <= order.amount <= most

@@ -166,6 +166,17 @@ def test_an_order_by_quote_is_as_large_as_what_it_bought():
     assert ("TRADE", "FILLED") == [(each["x"], each["X"]) for each in world.events if each["e"] == "executionReport"][-1]
 
 
+def test_a_stop_is_judged_by_the_last_trade_however_long_ago_it_was():
+    """Nobody followed the market while it went from 90 to 100, and for 20 minutes nothing was traded."""
+    world = World([(1, "90", "1", "sell"), (600_000, "100", "1", "buy")], AAA="5")
+    world.now = 2
+    world.place("SELL", "STOP_LOSS", "1", stopPrice="80", newClientOrderId="a")
+    world.calls.cancel(world.account, {"symbol": "AAAUSDT", "origClientOrderId": "a"})
+    world.now = 1_800_000
+    world.place("SELL", "STOP_LOSS", "1", stopPrice="95", newClientOrderId="b")
+    assert "NEW" == world.look("b")["status"]
+
+
 def test_a_stop_loss_sells_when_it_is_triggered():
     """It is not working until the market trades at 95."""
     world = World([(1000, "100", "1", "sell"), (2000, "95", "1", "sell")], AAA="1")

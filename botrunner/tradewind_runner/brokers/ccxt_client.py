@@ -5,7 +5,6 @@ requests come from the exchange's clock, not the wall's; answers that are too lo
 off. Numbers stay the text that they came as.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -99,11 +98,11 @@ class CcxtClient:
 
     async def sync_clock(self) -> None:
         """Ask the exchange for its time. Raises as `call` does."""
-        asked = asyncio.get_running_loop().time()
+        asked = self._clock.reading()
         answer = await self.call(self.api.fetch_time, urgent=True)
         if not isinstance(answer, int) or not 0 < answer < LATEST_MS:
             raise FailedError(ValueError("no time"), None)
-        self._clock.sync(float(answer), asked=asked, answered=asyncio.get_running_loop().time())
+        self._clock.sync(float(answer), asked=asked, answered=self._clock.reading())
 
 
 def _kind(base: Any, clock: ExchangeClock) -> Any:
