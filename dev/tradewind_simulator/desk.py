@@ -86,21 +86,24 @@ class Desk:
         if (allowed := symbol.recorded) is not None and wanted.order_type not in allowed.get("orderTypes", KINDS):
             name = wanted.order_type.replace("_", " ").capitalize()
             raise DialectError(-1013, f"{name} orders are not supported for this symbol.")
-        same = [order for order in account.open.values() if order.symbol == wanted.symbol]
-        floor.filters.check(
-            wanted,
-            floor,
-            open_orders=len(same),
-            open_stops=sum([order.working_ms < 0 for order in same]) if wanted.stop_price is not None else 0,
-        )
-        if floor.filters.most_position is not None:
-            buys = sum((order.amount - order.executed for order in same if order.wanted.side == "BUY"), ZERO)
-            held = account.balance(symbol.base)
-            floor.filters.check_position(wanted, held.free + held.locked + buys)
+        filters = floor.filters
+        filters.check(wanted, floor)
+        few = len(account.open) < (filters.most_orders or 0)  # of all symbols: then nobody need count
+        if not few or wanted.stop_price is not None or filters.most_position is not None:
+            self._check_beside(floor, account, wanted)
         twin = account.by_cid.get((wanted.symbol, wanted.cid))
         if twin is not None and twin.order_id in account.open:
             raise rejected("Duplicate order sent.")
         return floor
+
+    def _check_beside(self, floor: Floor, account: Account, wanted: Wanted) -> None:
+        """Refuse an order for what the account has and has open already. Raises DialectError."""
+        same = [order for order in account.open.values() if order.symbol == wanted.symbol]
+        floor.filters.check_count(wanted, len(same), sum(order.working_ms < 0 for order in same))
+        if floor.filters.most_position is not None:
+            buys = sum((order.amount - order.executed for order in same if order.wanted.side == "BUY"), ZERO)
+            held = account.balance(floor.listing.symbol.base)
+            floor.filters.check_position(wanted, held.free + held.locked + buys)
 
     def place(self, account: Account, wanted: Wanted) -> OrderRecord:
         """Place an order and return it with whatever became of it at once. Raises DialectError."""

@@ -80,7 +80,7 @@ class Filters:
         """The step of amounts (base)."""
         return self.lot.step if self.lot and self.lot.step else Decimal("0.00000001")
 
-    def check(self, wanted: Wanted, prices: Prices, *, open_orders: int, open_stops: int) -> None:
+    def check(self, wanted: Wanted, prices: Prices) -> None:
         """Refuse an order that does not pass, with the first filter in its way. Raises DialectError."""
         market = wanted.order_type in AT_MARKET
         if self.price is not None:
@@ -95,6 +95,9 @@ class Filters:
             if market and self.market_lot is not None and not self.market_lot.let(wanted.amount):
                 raise failed("MARKET_LOT_SIZE")
         self._check_notional(wanted, prices, market=market)
+
+    def check_count(self, wanted: Wanted, open_orders: int, open_stops: int) -> None:
+        """Refuse an order beside which too many are open. Raises DialectError."""
         if self.most_orders is not None and open_orders >= self.most_orders:
             raise failed("MAX_NUM_ORDERS")
         if wanted.stop_price is not None and self.most_stops is not None and open_stops >= self.most_stops:

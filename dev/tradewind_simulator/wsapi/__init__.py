@@ -2,4 +2,5 @@
 
 - envelope: requests taken apart, answers put together    - session: who is logged on, which events a socket is sent
 - methods: what can be asked                              - server: the socket itself
+- straight: the way that requests come in
 """

@@ -47,7 +47,10 @@ def read_request(text: str | bytes) -> Asked:
         raise BadRequestError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.", number)
     if not isinstance(params, dict):
         raise BadRequestError(-1135, "Invalid JSON Request: 'params' must be an object.", number)
-    texts = {name: value if type(value) is str else _text(name, value, number) for name, value in params.items()}
+    texts = {
+        name: value if type(value) is str else str(value) if type(value) is int else _text(name, value, number)
+        for name, value in params.items()
+    }
     return Asked(number, method, texts, params.get("returnRateLimits", True) is not False)
 
 
@@ -81,8 +84,6 @@ def failure(number: int | str | None, exc: DialectError, limits: list[dict[str, 
 
 def _text(name: str, value: object, number: int | str | None) -> str:
     match value:
-        case str():
-            return value
         case bool():
             return "true" if value else "false"
         case int() | float():

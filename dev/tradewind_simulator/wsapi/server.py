@@ -7,6 +7,7 @@ exchange has: `session.logon` takes HMAC keys too, which there want a signature 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -27,10 +28,10 @@ from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.wsapi.envelope import Asked, BadRequestError, answer, failure, read_request, signed_payload
 from tradewind_simulator.wsapi.methods import signed_calls
 from tradewind_simulator.wsapi.session import Session, Sessions
+from tradewind_simulator.wsapi.straight import Straight
 
 MOST_MESSAGE = 64 * 1024
 PATH = "/ws-api/v3"
-TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # to look a member of an enumeration up takes as long as a call
 TRUNCATED = b'{"id":1,"status":200,"result":{"symbol":"BTCUSDT","orderId":2'
 Limits = list[dict[str, Any]]
 
@@ -76,6 +77,8 @@ class WsApi:
         session, address = Session(connection), request.remote or ""
         self._sessions.open[session] = None
         self._hub.add(connection)
+        if isinstance(request.transport, asyncio.Transport):
+            Straight(request.transport, partial(self._take_texts, session, address))
         try:
             async for message in socket:
                 self._take(session, message, address)
@@ -86,18 +89,34 @@ class WsApi:
         return socket
 
     def _take(self, session: Session, message: WSMessage, address: str) -> None:
-        kind = message.type
-        if kind is TEXT or kind is BINARY:
-            if self._gateway.faults.rules:
-                task = asyncio.create_task(self._with_faults(session, message.data, address))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            else:
-                self._say(session, self.respond(session, message.data, address))
-        elif kind is WSMsgType.PING:
-            self._say(session, bytes(message.data), PONG)
-        elif kind is WSMsgType.PONG:
-            session.connection.ponged()
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                self._take_text(session, address, message.data)
+            case WSMsgType.PING:
+                self._say(session, bytes(message.data), PONG)
+            case WSMsgType.PONG:
+                session.connection.ponged()
+            case _:
+                return
+
+    def _take_texts(self, session: Session, address: str, texts: list[str]) -> None:
+        """Take what one read has brought; it is answered in one write."""
+        if session.connection.ended:
+            return
+        self._sessions.hold()
+        try:
+            for text in texts:
+                self._take_text(session, address, text)
+        finally:
+            self._sessions.flush()
+
+    def _take_text(self, session: Session, address: str, text: str | bytes) -> None:
+        if self._gateway.faults.rules:
+            task = asyncio.create_task(self._with_faults(session, text, address))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            self._say(session, self.respond(session, text, address))
 
     def _say(self, session: Session, content: bytes, opcode: int = 0x81) -> None:
         self._sessions.queue(session.connection, frame(content, opcode))

@@ -39,6 +39,7 @@ class Sessions:
         self.dropped = 0
         self._by_key: dict[str, dict[Session, int]] = {}
         self._written: dict[Connection, None] = {}
+        self._held = False
 
     def subscribe(self, session: Session, key: str) -> int:
         """Let a socket have the events of a key's account; return the number of the subscription. Raises DialectError."""
@@ -105,11 +106,17 @@ class Sessions:
     def queue(self, connection: Connection, data: bytes) -> None:
         """Queue a frame; all that is queued meanwhile is written in one piece."""
         connection.queue(data)
-        if not self._written:
-            asyncio.get_running_loop().call_soon(self._flush)
+        if not (self._held or self._written):
+            asyncio.get_running_loop().call_soon(self.flush)
         self._written[connection] = None
 
-    def _flush(self) -> None:
+    def hold(self) -> None:
+        """Let what is queued from here on wait for `flush`, which the caller calls before the loop comes round."""
+        self._held = True
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        self._held = False
         written, self._written = self._written, {}
         for connection in written:
             self.dropped += not connection.flush()
