@@ -149,6 +149,11 @@ class BotLoop:
         """Return what the strategy says at each closed candle of the window; each is taken in once."""
         return self._follower(symbol).signals(window.candles[: window.closed])
 
+    def _undecided(self, window: Window, done_ms: int) -> range:
+        """Return the rows of closed candles later than `done_ms` at which a decision can be made."""
+        first = int(window.candles.ts[: window.closed].searchsorted(done_ms, side="right"))
+        return range(max(first, self._lookback - 1), window.closed)
+
     def _follower(self, symbol: str) -> Follower:
         if symbol not in self._followers:
             self._followers[symbol] = Follower(self._document)

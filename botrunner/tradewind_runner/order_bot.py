@@ -29,10 +29,8 @@ class OrderBot(OrderKeeping):
         candles = window.candles
         signals = self._signals(symbol, window)
         now = self._exchange.clock.now_ms()
-        for index in range(window.closed):
+        for index in self._undecided(window, done_ms):
             ts = int(candles.ts[index])
-            if ts <= done_ms or index + 1 < self._lookback:
-                continue
             health.LAG.observe(max(0.0, (now - ts - self._length) / 1000.0))
             self.progress.last_candle_ms = ts
             if self._close_candle(symbol, candles, signals, index, late=(now - ts - self._length) / self._length):

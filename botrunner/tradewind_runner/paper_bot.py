@@ -55,10 +55,10 @@ class PaperBot(BotLoop):
         candles = window.candles
         signals = self._signals(symbol, window)
         now = self._exchange.clock.now_ms()
-        for index in range(min(window.closed, len(candles) - 1)):  # the last one has no next open yet
+        for index in self._undecided(window, done_ms):
+            if index + 1 == len(candles):
+                return  # the last one has no next open yet
             ts = int(candles.ts[index])
-            if ts <= done_ms or index + 1 < self._lookback:
-                continue
             late = (now - ts - self._length) / self._length
             situation = Situation(
                 self._document,

@@ -170,6 +170,9 @@ def live(figures, ours):
     step = ours.run("live", SMALL)["figures"]
     note = f"p99 {step['p99_us']:.0f} us, {step['nodes']} nodes"
     figures.add("live step, one candle, us", step["median_us"], most=500, note=note)
+    longest = ours.run("live_window", SMALL)["figures"]
+    note = f"p99 {longest['p99_us']:.0f} us, from the word of its close to each node's value"
+    figures.add(f"  the same, a window of {longest['candles']:,}, us", longest["median_us"], most=500, note=note)
     figures.add("  its state, MiB", step["state_mib"], most=5)
 
 

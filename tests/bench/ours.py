@@ -9,6 +9,7 @@ import tracemalloc
 import numpy as np
 from market import candles
 
+from tradewind_api.document.model import MAX_LOOKBACK
 from tradewind_api.document.validation import parse_document
 from tradewind_api.operations import OPERATIONS
 from tradewind_engine.backtest.ahead_of_time import prepare
@@ -18,7 +19,10 @@ from tradewind_engine.honesty.verdict import judge
 from tradewind_engine.optimise.search import Aim, search
 from tradewind_engine.optimise.space import Space, make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
+from tradewind_engine.strategy.follow import Follower
 from tradewind_engine.strategy.stepper import Stepper
+from tradewind_engine.trading.paper import node_values
+from tradewind_runner.feed.candle_book import CandleBook, Row
 
 COSTS = Costs(10, 0)
 
@@ -177,6 +181,32 @@ def live(frame):
     times.sort()
     found = {"median_us": 1e6 * times[1000], "p99_us": 1e6 * times[1980], "state_mib": state / 2**20}
     return found | {"nodes": len(strategy.nodes)}
+
+
+def live_window(frame):
+    """The same from the exchange's word that a candle has closed to what each node says, over the longest window allowed."""
+    strategy, rows = wide(), [Row(*row) for row in zip(*(frame[name].tolist() for name in COLUMNS), strict=True)]
+    book, follower = CandleBook("", 60_000, keep=MAX_LOOKBACK + 5, final_words=True), Follower(strategy)
+    begun = 20_000
+    before = Candles(*(frame[name][begun - MAX_LOOKBACK : begun] for name in COLUMNS))
+    book.resync(before, asked_ms=float(rows[begun].ts))
+
+    def step(row):
+        book.offer(row, at_ms=row.ts + 60_000, final=True)
+        window = book.window(row.ts, MAX_LOOKBACK - 1)
+        candles = window.candles[: window.closed]
+        behind = follower.behind(candles)
+        return behind, len(candles), node_values(follower.signals(candles), len(candles) - 1)
+
+    times = []
+    step(rows[begun])
+    for row in rows[begun + 1 : begun + 2001]:
+        started = time.perf_counter()
+        behind, size, _ = step(row)
+        times.append(time.perf_counter() - started)
+        assert behind == 1
+    times.sort()
+    return {"median_us": 1e6 * times[1000], "p99_us": 1e6 * times[1980], "candles": size}
 
 
 def optimise(frame, seed):

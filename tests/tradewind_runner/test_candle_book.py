@@ -1,6 +1,7 @@
 """When a candle counts as closed, what is refused, and what only REST can settle: on times that the test tells."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -187,3 +188,21 @@ def test_rows_are_bounded():
         book.offer(row(minute), at_ms=at(minute + 1), final=True)
     assert 20 == len(book.window(at(99), 19).candles)
     assert book.window(at(99), 20) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_window_is_what_was_said_last(book, seed):
+    """Whatever came since the last one: more of the running candle, its end, another close of an old one; of any length."""
+    chance, said, running = random.Random(seed), {m: row(m) for m in range(10)}, 9
+    for _ in range(200):
+        minute = chance.choice([running, running, chance.randrange(max(0, running - 20), running)])
+        final = minute < running or chance.random() < 0.4
+        said[minute] = row(minute, 100.0 + chance.randrange(10))
+        assert {"Revised"} >= set(kinds(book.offer(said[minute], at_ms=at(minute + 1), final=final)))
+        running += final and minute == running
+        if chance.random() < 0.8:
+            lookback = chance.randrange(1, 9)
+            expected = candles(*(said[m] for m in sorted(said) if m >= running - 1 - lookback))
+            window = book.window(at(running - 1), lookback)
+            assert [column.tolist() for column in expected.columns()] == [c.tolist() for c in window.candles.columns()]
+            assert window.closed == lookback + 1

@@ -11,7 +11,9 @@ import numpy as np
 from tradewind_api.document.model import StrategyDocument
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import Signals
-from tradewind_engine.strategy.stepper import Stepper
+from tradewind_engine.strategy.stepper import Said, Stepper
+
+MORE = 256  # candles for which room is made at once
 
 
 class Follower:
@@ -21,7 +23,7 @@ class Follower:
         self._document = document
         self._stepper = Stepper(document)
         self._seen: Candles | None = None
-        self._said: Signals | None = None
+        self._said = _Rows()
 
     @property
     def nodes(self) -> int:
@@ -36,30 +38,39 @@ class Follower:
         """Return what the document says at the closes of `window`, closed candles from the first that one decision needs."""
         known = self._known(window)
         if not known:
-            self._stepper = Stepper(self._document)
-            self._said = None
-        said = self._stepper.feed(window[known:])
-        if self._said is not None:
-            said = _joined(self._said, said, len(window))
-        self._seen, self._said = window, said
-        return said
+            self._stepper, self._said = Stepper(self._document), _Rows()
+        self._seen = window
+        return self._stepper.signals(self._said.add(self._stepper.rows(window[known:]), known))
 
     def _known(self, window: Candles) -> int:
         """Return how many of the window's candles have been taken in as they are; 0 where the state must be made anew."""
         if self._seen is None or not len(window):
             return 0
-        start = int(np.searchsorted(self._seen.ts, window.ts[0]))
-        before = self._seen[start:]
-        count = len(before)
-        same = all(np.array_equal(a, b[:count]) for a, b in zip(before.columns(), window.columns(), strict=True))
-        return count if same else 0
+        start = int(self._seen.ts.searchsorted(window.ts[0]))
+        count = len(self._seen) - start
+        if count > len(window):
+            return 0
+        pairs = zip(self._seen.columns(), window.columns(), strict=True)
+        return count if all((before[start:] == now[:count]).all() for before, now in pairs) else 0
 
 
-def _joined(first: Signals, then: Signals, count: int) -> Signals:
-    """Return the last `count` rows of both, one after the other."""
+class _Rows:
+    """What was said at the last closes. Rows are added in place: a candle costs what one does, not what a window does."""
 
-    def both(a: Any, b: Any) -> Any:
-        return (np.concatenate([a, b]) if len(b) else a)[-count:]  # nothing is no number: conditions would become some
+    def __init__(self) -> None:
+        self._tables: list[Any] = []
+        self._stop = 0
 
-    series = {name: both(values, then.series[name]) for name, values in first.series.items()}
-    return Signals(both(first.entry, then.entry), both(first.exit, then.exit), series)
+    def add(self, said: Said, known: int) -> Said:
+        """Add rows, and return them after the last `known` of those before."""
+        stop = self._stop + len(said.numbers)
+        if not self._tables or stop > len(self._tables[0]):
+            before = [table[self._stop - known : self._stop] for table in self._tables]
+            self._stop, stop = known, known + len(said.numbers)
+            self._tables = [np.empty((stop + MORE, table.shape[1]), table.dtype) for table in said]
+            for table, rows in zip(self._tables, before, strict=False):  # not before the first rows
+                table[:known] = rows
+        for table, rows in zip(self._tables, said, strict=True):
+            table[self._stop : stop] = rows
+        first, self._stop = self._stop - known, stop
+        return Said(*(table[first:stop] for table in self._tables))

@@ -8,19 +8,28 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tradewind_api.document.model import TIMEFRAME_MS, StrategyDocument
 from tradewind_api.document.validation import evaluation_order, timeframe_of
 from tradewind_api.operations import OPERATIONS, PRICES
-from tradewind_engine.candles import Candles
+from tradewind_engine.candles import Booleans, Candles, Floats
 from tradewind_engine.operations import STEP
 from tradewind_engine.strategy.evaluate import Signals, keywords_of, names_of
 
 Values = list[Any]
 Row = tuple[int, float, float, float, float, float]  # ts, open, high, low, close, volume
+
+ENTRY, LEAVE = "(enter)", "(leave)"  # no reference can be these
+
+
+class Said(NamedTuple):
+    """What was said at n closes, shapes (n, how many): numbers, and answers, of which the first two say to enter and leave."""
+
+    numbers: Floats
+    answers: Booleans
 
 
 @dataclass(slots=True)
@@ -56,6 +65,9 @@ class Stepper:
         self._names = {name: own.prices + number for number, name in enumerate(PRICES)} | self._places
         self._entry = self._names[document.entry.when]
         self._exit = self._names[document.exit.when] if document.exit else self._constant(value=False)
+        answering = {name for node in document.nodes if OPERATIONS[node.op].output == "boolean" for name in names_of(node)}
+        self._numbers = {name: place for name, place in self._names.items() if name not in answering}
+        self._answers = {ENTRY: self._entry, LEAVE: self._exit} | {name: self._names[name] for name in answering}
 
     def step(self, ts: int, *prices: float) -> tuple[bool, bool]:
         """Take the next closed candle in: open time, open, high, low, close, volume. Return whether to enter and to leave."""
@@ -69,14 +81,27 @@ class Stepper:
 
     def feed(self, candles: Candles) -> Signals:
         """Take several in, and return what was said at each, as `evaluate` does."""
-        names, rows = itemgetter(*self._names.values()), []
-        decisions = []
+        return self.signals(self.rows(candles))
+
+    def rows(self, candles: Candles) -> Said:
+        """Take several in, and return what was said at each, a row each."""
+        values, numbers, answers = self._values, itemgetter(*self._numbers.values()), itemgetter(*self._answers.values())
+        found = []
         for row in zip(*(column.tolist() for column in candles.columns()), strict=True):
-            decisions.append(self.step(*row))
-            rows.append(names(self._values))
-        entry, leave = np.array(decisions, dtype=np.bool_).reshape(-1, 2).T
-        columns = zip(*rows, strict=True) if rows else [()] * len(self._names)
-        return Signals(entry, leave, dict(zip(self._names, map(np.array, columns), strict=True)))
+            self.step(*row)
+            found.append((numbers(values), answers(values)))
+        first, second = zip(*found, strict=True) if found else ((), ())
+        return Said(
+            np.array(first, dtype=np.float64).reshape(-1, len(self._numbers)),
+            np.array(second, dtype=np.bool_).reshape(-1, len(self._answers)),
+        )
+
+    def signals(self, said: Said) -> Signals:
+        """Return rows as series."""
+        series: dict[str, Any] = dict(zip(self._numbers, said.numbers.T, strict=True))
+        series |= zip(self._answers, said.answers.T, strict=True)
+        entry, leave = series.pop(ENTRY), series.pop(LEAVE)
+        return Signals(entry, leave, {name: series[name] for name in self._names})
 
     def nodes(self) -> dict[str, float | bool | None]:
         """Return the newest value of each node by reference; None is unknown."""

@@ -4,11 +4,10 @@ Decided at the close, filled at the next candle's open with fee and slippage; st
 has them. A group of events is the whole of one candle: it happens entirely or not at all.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-
-import numpy as np
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.fold import fold
@@ -207,9 +206,6 @@ def node_values(signals: Signals, index: int) -> dict[str, bool | float | None]:
     for name, values in signals.series.items():
         if name in PRICES:
             continue
-        value = values[index]
-        if isinstance(value, np.bool_):
-            found[name] = bool(value)
-        else:
-            found[name] = float(value) if np.isfinite(value) else None
+        value: bool | float = values[index].item()
+        found[name] = value if math.isfinite(value) else None
     return found

@@ -10,6 +10,7 @@ from tradewind_engine.candles import Candles
 from tradewind_engine.strategy import follow
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.strategy.follow import Follower
+from tradewind_engine.strategy.stepper import Stepper
 
 DOCUMENT = template("sma-crossover")
 HISTORY = random_candles(3, 400)
@@ -36,11 +37,29 @@ def test_windows_that_move_on_say_what_history_says(seed):
         assert (whole.entry[stop - 1], whole.exit[stop - 1]) == (found.entry[-1], found.exit[-1])
 
 
+@pytest.mark.parametrize("steps", [1, 7, 400])
+def test_a_window_that_moves_on_keeps_what_was_said(steps):
+    """60 candles that move on over 1,000: each row is what was said when its candle was taken in; no other comes with it."""
+    document, history = random_document(4, longest=20), random_candles(4, 1000)
+    whole, follower = Stepper(document).feed(history), Follower(document)
+    follower.signals(history[:60])
+    kept = []
+    for stop in range(60 + steps, 1000, steps):
+        start = max(0, stop - max(60, steps + 1))
+        found = follower.signals(history[start:stop])
+        kept.append((start, stop, found))
+    for start, stop, found in kept:  # and stays so, whatever was said later
+        np.testing.assert_array_equal(whole.entry[start:stop], found.entry)
+        np.testing.assert_array_equal(whole.exit[start:stop], found.exit)
+        for name, values in whole.series.items():
+            np.testing.assert_array_equal(values[start:stop], found.series[name], err_msg=name)
+
+
 def test_a_candle_is_taken_in_once(monkeypatch):
     """Looked at three times and then with one more: 100, 0, 0 and 1 candles are taken in."""
     taken = []
-    feed = follow.Stepper.feed
-    monkeypatch.setattr(follow.Stepper, "feed", lambda self, candles: taken.append(len(candles)) or feed(self, candles))
+    rows = follow.Stepper.rows
+    monkeypatch.setattr(follow.Stepper, "rows", lambda self, candles: taken.append(len(candles)) or rows(self, candles))
     follower = Follower(DOCUMENT)
     for stop in (100, 100, 100, 101):
         follower.signals(HISTORY[:stop])
