@@ -1,7 +1,7 @@
 """`python tests/simulation/run.py --seed 7 --hours 4`: live through one seed again, as the tests do.
 
 `--shrink` looks for fewer faults that fail too. `make soak` runs many seeds, and kills of real processes beside them, and keeps
-in a file what is done, so that it may be ended at any time and goes on where it was.
+in a file what is done, so that it may be ended at any time (SIGTERM, Ctrl-C) and goes on where it was.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import multiprocessing
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,13 +28,30 @@ from promises import LOST, ORPHAN, TWICE, BrokenPromiseError  # noqa: E402 - fou
 from report import Figures, machine  # noqa: E402 - found by the path above
 from world import World  # noqa: E402 - found by the path above
 
-FAULTS_PER_HOUR, KILLS_AT_ONCE = 50, 30
+FAULTS_PER_HOUR, KILLS_AT_ONCE, LOOK_S = 50, 30, 0.5
 UNFINISHED = 2
+
+
+class End:
+    """Whether we were told to end. A flag and no exception, so that nothing is left half done."""
+
+    told = False
+
+    @classmethod
+    def tell(cls, *_: object) -> None:
+        """Take a signal."""
+        cls.told = True
+
+
+class EndedError(Exception):
+    """We were told to end in the middle of something that is not worth waiting for."""
 
 
 def main() -> int:
     """Run one seed, or many. Return 1 where something failed or a bound is missed, 2 where there is more to do."""
     options = _options()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, End.tell)
     todo = [("processes", batch) for batch in range(-(-options.processes // KILLS_AT_ONCE))]
     todo += [("seed", seed) for seed in range(options.seed, options.seed + options.seeds)]
     done = {} if options.resume is None else _done(options.resume, options.hours)
@@ -41,13 +59,14 @@ def main() -> int:
     began = last = time.monotonic()
     for record in _records(left, options):
         done[record["kind"], record["number"]] = record
+        if options.resume is not None:
+            _keep(options.resume, record)
         if record["failure"]:
             print(f"{record['failure']}\n{record['kind']} {record['number']} failed: {record['command']}", flush=True)
             if options.shrink and record["kind"] == "seed":
-                print("the same with fewer faults:", shrink(record["number"], options.hours, record["fired"]), flush=True)
-        if options.resume is not None:
-            with options.resume.open("a") as file:
-                file.write(json.dumps({key: value for key, value in record.items() if key != "fired"}) + "\n")
+                with contextlib.suppress(EndedError):
+                    fewer = shrink(record["number"], options.hours, record["fired"])
+                    print("the same with fewer faults:", fewer, flush=True)
         if time.monotonic() - last > 60:
             last = time.monotonic()
             print(_so_far([done[item] for item in todo if item in done], options), flush=True)
@@ -82,14 +101,27 @@ def _done(file: Path, hours: float) -> dict[tuple[str, int], dict]:
     return found
 
 
+def _keep(file: Path, record: dict) -> None:
+    """Add a line; one that was begun and not ended by a run that was killed is ended first."""
+    line = json.dumps({key: value for key, value in record.items() if key != "fired"}) + "\n"
+    with file.open("a+b") as kept:
+        kept.seek(max(0, kept.tell() - 1))
+        kept.write((b"" if kept.read(1) in {b"", b"\n"} else b"\n") + line.encode())
+
+
 def _records(left: list[tuple[str, int]], options: argparse.Namespace) -> Iterator[dict]:
     """Yield what came of each, in the order in which they end."""
     only = None if options.only is None else [name for name in options.only.split(",") if name]
     until = float("inf") if options.minutes is None else time.monotonic() + options.minutes * 60
     known, waiting = _commit(), iter(left)
     running: set[Future[dict]] = set()
-    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), _heed_end) as pool:
         while True:
+            if End.told:  # what comes of a signal that went to all of us is no result
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                return
             if time.monotonic() < until:
                 for kind, number in itertools.islice(waiting, options.jobs - len(running)):
                     if kind == "seed":
@@ -99,9 +131,20 @@ def _records(left: list[tuple[str, int]], options: argparse.Namespace) -> Iterat
                         running.add(pool.submit(kill_processes, number, options.seed + number, kills))
             if not running:
                 return
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
+            ended, running = wait(running, LOOK_S, return_when=FIRST_COMPLETED)
+            for future in () if End.told else ended:
                 yield future.result() | {"commit": known}
+
+
+def _heed_end() -> None:
+    """Have a worker end by SIGTERM with all that it has begun, and leave Ctrl-C to whoever started it."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: it is not to interrupt the tidying up
+        sys.exit()
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end)
 
 
 def live(seed: int, hours: float, only: list[str] | None) -> dict:
@@ -164,6 +207,8 @@ def shrink(seed: int, hours: float, fired: list[str]) -> str:
     """Return the command of a smallest set of faults that still fails."""
 
     def fails(names: list[str]) -> bool:
+        if End.told:
+            raise EndedError
         return failure(World(seed, hours, only=names)) is not None
 
     if not fails(fired):
