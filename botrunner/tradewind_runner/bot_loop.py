@@ -147,7 +147,7 @@ class BotLoop:
 
     def _signals(self, symbol: str, window: Window) -> Signals:
         """Return what the strategy says at each closed candle of the window; each is taken in once."""
-        return self._follower(symbol).signals(window.candles[: window.closed])
+        return self._follower(symbol).signals(window.closed_candles)
 
     def _undecided(self, window: Window, done_ms: int) -> range:
         """Return the rows of closed candles later than `done_ms` at which a decision can be made."""
@@ -205,7 +205,7 @@ class BotLoop:
             found = f"{symbol}: {window.closed} closed candles are there, one decision needs {self._lookback}"
             self._warming[symbol] = found
         newest = int(window.candles.ts[window.closed - 1]) if window.closed else 0
-        await take_in(self._follower(symbol), window.candles[: window.closed])
+        await take_in(self._follower(symbol), window.closed_candles)
         self._trade(symbol, window, newest - self._length if done is None else done)
         await asyncio.sleep(0)  # an order that was decided on is written down before anything else is looked at
 

@@ -1,5 +1,7 @@
 """`make bench-bot`: what a live bot's process weighs, how fast it starts, and how fast a closed candle becomes an order.
 
+That is measured from two moments on: when the message that closed the candle is there, and when the strategy has spoken.
+
 As in the image, our modules are compiled to bytecode first. Against the real simulated exchange on loopback, which lists 1,500
 symbols at 600 times the speed. The wire is the socket: an order counts when its bytes are given to the kernel. The limiter of
 ccxt is off, ours is on. What the disk alone takes, in the same folder, stands beside it.
@@ -113,16 +115,17 @@ def disk(folder, sync, room, lines=200):
 
 
 async def trade(world, answer, orders):
-    """Return ms from the message that closed a candle to the order's bytes, the processor's part, ms of waits for the disk."""
+    """Return ms from a candle's last message to the order's bytes, the processor's part, ms from the signal, ms of the disk."""
     config = BotConfig.model_validate_json((world.folder / "bot.json").read_text())
     start = StartAnswer.model_validate_json(answer)
-    latencies, processor, waits, closed = [], [], [], [0.0, 0.0]
+    latencies, processor, signals, waits, closed, signalled = [], [], [], [], [0.0, 0.0], [0.0]
     transport = selector_events._SelectorSocketTransport
     write, lines = transport.write, transport.writelines
 
     def on_wire(data):
         if closed[0] and b"POST /api/v3/order" in bytes(data):
             latencies.append((time.perf_counter() - closed[0]) * 1000)
+            signals.append((time.perf_counter() - signalled[0]) * 1000)
             processor.append((time.process_time() - closed[1]) * 1000)
 
     transport.write = lambda self, data: (on_wire(data), write(self, data))[1]
@@ -139,14 +142,19 @@ async def trade(world, answer, orders):
     reporter.on_disk = timed
     try:
         async with make_bot(config, exchange, reporter, start) as bot:
-            take = bot._feed.take
+            take, say = bot._feed.take, bot._signals
 
             def heard(symbol, row, final):
                 if final:
                     closed[:] = time.perf_counter(), time.process_time()
                 take(symbol, row, final)
 
-            bot._feed.take = heard
+            def said(symbol, window):
+                found = say(symbol, window)
+                signalled[0] = time.perf_counter()
+                return found
+
+            bot._feed.take, bot._signals = heard, said
             running = asyncio.create_task(bot.run())
             await settle_down(lambda: not bot.progress.problem)
             while len(latencies) < orders and not running.done():
@@ -157,7 +165,7 @@ async def trade(world, answer, orders):
         transport.write, transport.writelines = write, lines
         outbox.close()
         await exchange.close()
-    return latencies, processor, waits
+    return latencies, processor, signals, waits
 
 
 def main():
@@ -181,13 +189,20 @@ def main():
             start_time(figures, world, answer, asked.starts)
             alone = {"appended, fsync": (os.fsync, 0), "over room, fdatasync": (os.fdatasync, 1 << 18)}
             alone = {name: disk(world.folder, *how) for name, how in alone.items()}
-            latencies, processor, waits = asyncio.run(trade(world, answer, asked.orders))
+            latencies, processor, signals, waits = asyncio.run(trade(world, answer, asked.orders))
             for percent, most in ((50, 2), (99, 10)):
                 waited, spent = percentile(waits, percent), percentile(processor, percent)
                 note = f"{len(latencies)} orders; processor {spent:.2f}; waiting for the disk {waited:.2f}; the disk alone: "
                 note += ", ".join(f"{name} {percentile(found, percent):.2f}" for name, found in alone.items())
                 name = f"closed candle to order on the wire, ms, p{percent}"
                 figures.add(name, percentile(latencies, percent), most=most, note=note)
+                note = "a part of the figure above"
+                figures.add(
+                    f"strategy's signal to order on the wire, ms, p{percent}",
+                    percentile(signals, percent),
+                    most=most,
+                    note=note,
+                )
         finally:
             world.close()
     figures.end()

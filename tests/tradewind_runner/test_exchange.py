@@ -1,7 +1,11 @@
 """Candles by REST, page by page."""
 
+import pytest
+from scripted_http import ScriptedExchange
+
 from tradewind_api.runner import ExchangeConfig
 from tradewind_runner import exchange as module
+from tradewind_runner.brokers.errors import RateLimitedError
 from tradewind_runner.exchange import Exchange
 
 MINUTE, T0 = 60_000, 1_750_000_020_000 // 60_000 * 60_000
@@ -45,3 +49,20 @@ async def test_pages_join(monkeypatch):
         assert [T0 + minute * MINUTE for minute in range(count)] == found.ts.tolist()
     exchange._ccxt = session
     await exchange.close()
+
+
+async def test_what_an_exchange_says_is_used_up_holds_back_public_questions_but_no_sale():
+    """Those that do not say so are paced by ccxt's own limiter."""
+    async with ScriptedExchange() as server:
+        used = {"X-MBX-USED-WEIGHT-1M": "5000"}
+        server.answers["time"] = 200, {"serverTime": T0}, used
+        exchange = Exchange(ExchangeConfig(name="s", ccxt_id="binance", endpoint={"rest": f"http://127.0.0.1:{server.port}"}))
+        await exchange.sync_clock()
+        with pytest.raises(RateLimitedError):
+            await exchange.sync_clock()
+        await exchange.limiter.turn(urgent=True)
+        assert (1, False) == (len(server.requests), exchange._ccxt.enableRateLimit)
+        await exchange.close()
+    other = Exchange(ExchangeConfig(name="s", ccxt_id="kraken"))
+    assert other._ccxt.enableRateLimit
+    await other.close()

@@ -77,10 +77,10 @@ def test_only_one_tls_context_of_a_bots_process_reads_the_authorities():
     """Not that of aiohttp, which trusts nobody then, and none of ccxt's objects makes one."""
     code = """
 import asyncio, ssl
-from tradewind_runner import bot, lean_ccxt
-from aiohttp import connector
 made, make = [], ssl.create_default_context
 ssl.create_default_context = lambda *args, **kwargs: made.append(make(*args, **kwargs)) or made[-1]
+from tradewind_runner import bot, lean_ccxt
+from aiohttp import connector
 async def main():
     for kind in (lean_ccxt.exchange_class, lean_ccxt.streaming_class):
         session = lean_ccxt.new_session()
@@ -90,7 +90,8 @@ async def main():
         await session.close()
 asyncio.run(main())
 default = connector._SSL_CONTEXT_VERIFIED
-print([len(context.get_ca_certs()) > 50 for context in made], default.get_ca_certs(), default.verify_mode.name)
+ours = [len(context.get_ca_certs()) > 50 for context in made[1:]]
+print([default is made[0], *ours], default.get_ca_certs(), default.verify_mode.name)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "[True] [] CERT_REQUIRED" == done.stdout.strip()
+    assert "[True, True] [] CERT_REQUIRED" == done.stdout.strip()

@@ -42,6 +42,11 @@ class Window(NamedTuple):
     candles: Candles
     closed: int
 
+    @property
+    def closed_candles(self) -> Candles:
+        """Those that are closed."""
+        return self.candles if self.closed == len(self.candles) else self.candles[: self.closed]
+
 
 class CandleBook:
     """`final_words`: the stream says when a candle is final; without it the next candle closes the one before."""
