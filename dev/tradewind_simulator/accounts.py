@@ -1,7 +1,6 @@
 """Accounts: balances, API keys and what these may do. Money is Decimal; whatever is locked belongs to an open order."""
 
 import hashlib
-import hmac
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from tradewind_simulator.records import OrderRecord
 
 ZERO = Decimal(0)
+BLOCK = 64  # bytes that SHA-256 takes in at once
 PERMISSIONS = ("read", "trade", "withdraw")
 BAD_FORMAT = DialectError(-2014, "API-key format invalid.", 401)
 BAD_KEY = DialectError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
@@ -34,17 +34,22 @@ class ApiKey:
     secret: bytes = field(repr=False)
     permissions: frozenset[str] = frozenset(PERMISSIONS[:2])
     revoked: bool = False
-    _signer: hmac.HMAC = field(init=False, repr=False, compare=False)
+    _inner: "hashlib._Hash" = field(init=False, repr=False, compare=False)
+    _outer: "hashlib._Hash" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Take the secret in once, and not at every signature."""
-        self._signer = hmac.new(self.secret, digestmod="sha256")
+        """Begin HMAC-SHA256 (RFC 2104) with the secret, which then need not be taken in at every signature."""
+        secret = self.secret if len(self.secret) <= BLOCK else hashlib.sha256(self.secret).digest()
+        padded = secret.ljust(BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(each ^ 0x36 for each in padded))
+        self._outer = hashlib.sha256(bytes(each ^ 0x5C for each in padded))
 
     def sign(self, payload: bytes) -> str:
         """Return the signature of what is sent with this key, in hexadecimal digits."""
-        signer = self._signer.copy()
-        signer.update(payload)
-        return signer.hexdigest()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(payload)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 @dataclass(slots=True)

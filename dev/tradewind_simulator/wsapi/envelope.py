@@ -47,11 +47,11 @@ def read_request(text: str | bytes) -> Asked:
         raise BadRequestError(-1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed.", number)
     if not isinstance(params, dict):
         raise BadRequestError(-1135, "Invalid JSON Request: 'params' must be an object.", number)
-    texts = {
-        name: value if type(value) is str else str(value) if type(value) is int else _text(name, value, number)
-        for name, value in params.items()
-    }
-    return Asked(number, method, texts, params.get("returnRateLimits", True) is not False)
+    tell_limits = params.get("returnRateLimits", True) is not False
+    for name, value in params.items():
+        if type(value) is not str:
+            params[name] = str(value) if type(value) is int else _text(name, value, number)
+    return Asked(number, method, params, tell_limits)
 
 
 def request_number(found: dict[str, Any]) -> int | str | None:
