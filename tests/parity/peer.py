@@ -204,7 +204,7 @@ def backtesting(candles, name):
 
 
 def main():
-    file, out, *left_out = sys.argv[1:]
+    file, out = sys.argv[1:]
     found = {}
     with np.load(file) as arrays:
         names = sorted({key.partition(".")[0] for key in arrays})
@@ -212,8 +212,7 @@ def main():
             candles = {key: arrays[f"{data}.{key}"] for key in ("ts", "open", "high", "low", "close")}
             for rules in ("sma", "rsi", "bollinger"):
                 found[f"{data} {rules} vectorbt"] = vectorbt(candles, rules)
-                if f"{data} backtesting" not in left_out:
-                    found[f"{data} {rules} backtesting"] = backtesting(candles, rules)
+                found[f"{data} {rules} backtesting"] = backtesting(candles, rules)
             found[f"{data} months"] = monthly(candles["close"], candles["ts"])
     Path(out).write_text(json.dumps(found))
 
