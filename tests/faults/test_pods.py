@@ -21,6 +21,7 @@ from tradewind_runner.portal import FencedError
 pytestmark = pytest.mark.slow
 FIRST = client_order_id(UID, 1, 1)
 ORDER = {"method": "POST", "path": "/api/v3/order", "cid": FIRST}
+AWAY = {"match": {"path": "/api/v3/openOrders"}, "action": {"type": "answer", "status": 502, "body": "bad gateway"}}
 SILENT = {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"}
 
 
@@ -151,6 +152,32 @@ async def test_f15_a_pod_that_is_cut_off_from_the_portal_ends_when_it_sees_the_y
     assert {2} == set(sellers(holder))
     assert {} == holder.state().positions
     holder.check()
+
+
+async def test_f15_a_pod_that_is_fenced_while_it_starts_ends_as_fenced(holder, monkeypatch):
+    """It waits for an exchange that is away when its heart beats and the portal knows a younger one. It has sent nothing."""
+    monkeypatch.setattr(reporter, "HEARTBEAT_S", 0.2)
+    holder.faults(AWAY)
+    async with hosted(holder) as older:
+        await older.until(lambda: "cannot be asked" in older.bot.progress.problem)
+        holder.portal.epoch += 1
+        async with asyncio.timeout(MOST_S):
+            with pytest.raises(FencedError):
+                await older.task
+    assert [] == of_epoch(holder, 1)
+
+
+async def test_f15_who_books_before_the_heart_has_ended_the_pod_ends_as_fenced_too(holder):
+    """Between that word and its end the pod books that it has started: the word ends it, not the book that is closed."""
+    holder.faults(AWAY)
+    async with hosted(holder) as older:
+        await older.until(lambda: "cannot be asked" in older.bot.progress.problem)
+        older.bot._reporter.over = FencedError("Fenced", "epoch 2 is in force", {})
+        holder.faults()
+        async with asyncio.timeout(MOST_S):
+            with pytest.raises(FencedError, match="epoch 2"):
+                await older.task
+    assert [] == of_epoch(holder, 1)
 
 
 async def test_f15_a_pod_that_is_cut_off_for_longer_than_its_lease_only_reduces(holder, monkeypatch):
