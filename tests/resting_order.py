@@ -30,14 +30,4 @@ class Resting:
 
     def seen(self, report: Report | None = None) -> SeenOrder:
         """Return it as lists and streams show it; `report` instead of the whole of it."""
-        intent = self.intent
-        return SeenOrder(
-            intent.symbol,
-            intent.client_order_id,
-            intent.side,
-            intent.order_type,
-            intent.amount,
-            intent.price,
-            self.at_ms,
-            self.report() if report is None else report,
-        )
+        return SeenOrder.of(self.intent, self.at_ms, self.report() if report is None else report)

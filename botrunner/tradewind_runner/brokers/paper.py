@@ -44,17 +44,7 @@ class _Paper:
         return Report(f"paper-{self.intent.client_order_id}", self.status, self.filled, tuple(trades))
 
     def seen(self, trades: Iterable[Trade] = ()) -> SeenOrder:
-        intent = self.intent
-        return SeenOrder(
-            intent.symbol,
-            intent.client_order_id,
-            intent.side,
-            intent.order_type,
-            intent.amount,
-            intent.price,
-            self.created_ms,
-            self.report(trades),
-        )
+        return SeenOrder.of(self.intent, self.created_ms, self.report(trades))
 
 
 class PaperBroker:

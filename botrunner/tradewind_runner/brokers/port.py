@@ -46,6 +46,12 @@ class SeenOrder:
     report: Report
     ended_by: str = ""
 
+    @classmethod
+    def of(cls, intent: Intended, created_ms: int, report: Report) -> "SeenOrder":
+        """Return an order as an exchange shows it that took just what was intended."""
+        amount, price = intent.amount, intent.price
+        return cls(intent.symbol, intent.client_order_id, intent.side, intent.order_type, amount, price, created_ms, report)
+
 
 @dataclass(frozen=True, slots=True)
 class Balances:
