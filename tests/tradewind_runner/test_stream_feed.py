@@ -129,6 +129,14 @@ async def test_a_candle_that_may_be_running_still_is_not_closed(make_feed_of):
     assert 1000 * MINUTE == window.candles.ts[window.closed - 1]
 
 
+async def test_an_exchange_without_candles_is_no_silence(make_feed_of):
+    """The loop is told that there are none, so that the trader reads what the bot waits for."""
+    feed, history, _ = make_feed_of(QuietSocket)
+    history.behind = 10 * MINUTE
+    window = await feed.window("BTC/USDT", done_ms=None)
+    assert (0, 0) == (len(window.candles), window.closed)
+
+
 async def test_a_broken_socket_says_why(make_feed_of):
     """The reason stands in the bot's state; new risk waits."""
     feed, _, _ = make_feed_of(lambda: QuietSocket(error=StreamBrokenError("closing code 1006")))

@@ -115,7 +115,9 @@ class StreamFeed:
         if first + self._length + self._grace() <= now:  # what was asked before the candle's end is no last word on it
             self._asked[symbol] = first
         self._resync(symbol, candles, now)
-        return book.window(first, self._lookback, short=True)
+        found = book.window(first, self._lookback, short=True)
+        # What ended before `first` had ended when it was asked for: so few are there, and nothing to decide on.
+        return found or Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
 
     def price(self, symbol: str) -> Price | None:
         """Return the newest price of the stream."""
