@@ -13,6 +13,7 @@ from live_world import KEY, SECRET, LiveWorld, check_against_exchange, holding
 pytestmark = pytest.mark.slow
 PAPER = {"mode": "Paper", "paperFill": "Book", "credentials": None}
 CLOSE = {"stopPolicy": "CancelOrdersAndClosePositions"}
+SHUTDOWN_S = 120  # what a bot may take unless its owner says otherwise
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_an_exchange_that_is_away_is_waited_for(world):
     seen = len(world.portal.of_type("Decision"))
     world.start_simulator()
     wait_for(lambda: len(world.portal.of_type("Decision")) > seen + 3, 60)
-    stop(bot)
+    stop(bot, SHUTDOWN_S)  # orders of the time without an exchange may be in doubt yet
 
 
 def test_a_live_bot_that_is_stopped_before_it_started_promises_nothing(world):
