@@ -82,6 +82,7 @@ class Desk:
         floor = self.advance(wanted.symbol)
         if floor.status != "TRADING":
             raise rejected("Market is closed.")
+        floor.look(self.exchange.clock.speed)
         symbol = floor.listing.symbol
         if (allowed := symbol.recorded) is not None and wanted.order_type not in allowed.get("orderTypes", KINDS):
             name = wanted.order_type.replace("_", " ").capitalize()

@@ -1,7 +1,8 @@
 """The trading floor of one symbol: its matching, moved along the market's own time.
 
-The market is looked at every 100 ms of virtual time (more seldom where the clock runs faster than tenfold); between two looks
-only trades are told. So what becomes of an order depends on when it was placed and on nothing that the machine does.
+The market is looked at every 100 ms of virtual time (more seldom where the clock runs faster than tenfold) and when an order
+comes in; between two looks only trades are told. So what becomes of an order depends on when orders were placed and on nothing
+that the machine does.
 """
 
 from collections import deque
@@ -57,6 +58,11 @@ class Floor:
             self._look(now_ms // step * step, 0)
         self.told = now_ms
         return outcomes
+
+    def look(self, speed: float) -> None:
+        """Show matching the book of the moment that it was moved to: an order meets no older one, however fast time runs."""
+        if self.told - self.moment >= LOOK_MS:
+            self._look(self.told // LOOK_MS * LOOK_MS, 0 if self.market.idle else _step(speed))
 
     def watch(self, now_ms: int, speed: float) -> None:
         """Begin to follow the market's trades: the first order waits for them."""

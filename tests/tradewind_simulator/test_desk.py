@@ -34,6 +34,7 @@ class Tape(RecordedMarket):
     """A market that shows one book and prints what it is told to."""
 
     def __init__(self, prints=()):
+        self.shown = BOOK
         ts = T0 + np.arange(-30, 120, dtype=np.int64) * 60_000
         super().__init__(Candles(ts, *(np.full(ts.size, 100.0) for _ in range(5))))
         self.prints = [
@@ -42,7 +43,7 @@ class Tape(RecordedMarket):
         ]
 
     def book(self, _):
-        return BOOK
+        return self.shown
 
     def trades(self, from_ms, to_ms):
         return [trade for trade in self.prints if from_ms < trade.time_ms <= to_ms]
@@ -226,6 +227,16 @@ def test_a_clock_that_is_set_forward_loses_no_trade():
     for world.now in (150, 3_000_050, 3_000_051, 3_600_000):
         found = world.look("a")["executedQty"]
     assert "36.00000000" == found
+
+
+def test_an_order_meets_the_book_of_its_moment_however_fast_the_clock_runs():
+    """A second after all prices have moved by ten, while an older order is followed in steps of four minutes."""
+    world = World(USDT="1000")
+    world.exchange.clock = VirtualClock(0, T0, 24_000, wall=lambda: world.now / 24_000)
+    world.place("BUY", "LIMIT", "1", "50", newClientOrderId="older")
+    world.exchange.listings["AAAUSDT"].depth.shown = Book(levels(("109", "2")), levels(("111", "1")))
+    world.now = 1000
+    assert ["111.00000000"] == [fill["price"] for fill in world.place("BUY", "MARKET", "1")["fills"]]
 
 
 def test_what_is_traded_while_a_symbol_is_halted_fills_nobody():
