@@ -13,6 +13,9 @@ from tradewind_engine.candles import Candles
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.exchange import Market
 from tradewind_runner.exchange_clock import ExchangeClock
+from tradewind_runner.feed.candle_book import Row
+from tradewind_runner.feed.rest import RestFeed
+from tradewind_runner.feed.stream import StreamFeed
 from tradewind_runner.paper_bot import PaperBot
 from tradewind_runner.reporter import Reporter
 
@@ -42,7 +45,7 @@ class MemoryExchange:
 def make_bot(tmp_path):
     opened = []
 
-    def make(exchange, *, kill=()):
+    def make(exchange, *, kill=(), feed=None):
         document = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5})
         config = BotConfig.model_validate(
             {
@@ -57,9 +60,9 @@ def make_bot(tmp_path):
             }
         )
         start = StartAnswer(epoch=1, lease_seconds=900, state=LedgerState(cash=Decimal(1000)), kill=list(kill))
-        outbox = InstantDisk(tmp_path / "outbox-1.jsonl")
+        outbox = InstantDisk(tmp_path / f"outbox-{len(opened)}.jsonl")
         opened.append(outbox)
-        bot = PaperBot(config, exchange, Reporter(None, outbox, start), start)  # type: ignore[arg-type]  # nothing is sent
+        bot = PaperBot(config, exchange, Reporter(None, outbox, start), start, feed=feed)  # type: ignore[arg-type]  # nothing is sent
         bot._markets = {"BTC/USDT": Market("BTC/USDT", Decimal("0.00001"), Decimal(5), active=True)}
         return bot, outbox
 
@@ -91,6 +94,30 @@ async def test_too_few_candles_are_told_and_not_traded_on(make_bot):
     await bot._round()
     assert {} == bot._warming
     assert [1008] == decided(outbox)[-1:]
+
+
+async def test_a_young_market_is_decided_on_from_the_same_candle_on_by_stream_and_by_rest(make_bot):
+    """A listing of four minutes; of each close the stream tells, or REST is asked. A live bot began one candle later.
+
+    What the bot waits for is told anew at each close, by whichever way.
+    """
+    exchange = MemoryExchange(list(range(996, 1012)), now=1000)
+    by_rest, asked = make_bot(exchange)
+    lookback = by_rest._lookback
+    rest = RestFeed(exchange, "1m", lookback)
+    feed = StreamFeed(None, rest, exchange.clock, symbols=["BTC/USDT"], timeframe="1m", lookback=lookback, final_words=True)
+    by_stream, told = make_bot(exchange, feed=feed)
+    there = 996 + lookback
+    for minute in range(1000, 1010):
+        exchange.clock.sync((minute + 0.5) * MINUTE, asked=0.0, answered=0.0)
+        rows = await exchange.candles("BTC/USDT", "1m", since_ms=(minute - 1) * MINUTE, count=2)
+        for number, (ts, *prices) in enumerate(zip(*(column.tolist() for column in rows.columns()), strict=True)):
+            feed.take("BTC/USDT", Row(int(ts), *prices), number == 0)
+        for bot in (by_rest, by_stream):
+            await bot._round()
+            words = "; ".join(bot._warming.values())
+            assert (f"{minute - 996} closed candles are there" in words) == (minute < there)
+    assert list(range(there - 1, 1009)) == decided(asked) == decided(told)
 
 
 async def test_an_unfinished_candle_is_never_decided_on(make_bot):

@@ -64,6 +64,7 @@ class StreamFeed:
         self._prices: dict[str, Price] = {}
         self._asked: dict[str, int] = {}
         self._ask_again: dict[str, float] = {}
+        self._young: set[str] = set()  # REST was asked for a whole lookback and has less: what is here is all there is
         self._news = asyncio.Event()
         self._heard = self._broken_since = 0.0
         self._broken = "the stream is not connected yet"
@@ -107,14 +108,14 @@ class StreamFeed:
             if book.doubt:
                 await self._end_doubt(symbol, now)
             return None
-        if (found := book.window(first, self._lookback)) is not None:
+        if (found := book.window(first, self._lookback, short=symbol in self._young)) is not None:
             return found
         if not book.doubt and (not book.overdue(now, self._grace()) or self._asked.get(symbol) == first):
             return None
         candles = await self._rest.history(symbol, first)
         if first + self._length + self._grace() <= now:  # what was asked before the candle's end is no last word on it
             self._asked[symbol] = first
-        self._resync(symbol, candles, now)
+        self._resync(symbol, candles, now, first)
         found = book.window(first, self._lookback, short=True)
         # What ended before `first` had ended when it was asked for: so few are there, and nothing to decide on.
         return found or Window(candles, sum(ts <= book.closed_ms for ts in candles.ts.tolist()))
@@ -150,10 +151,16 @@ class StreamFeed:
             loop.call_at(due, self._news.set)
             return
         self._ask_again[symbol] = loop.time() + ASK_AGAIN_S
-        self._resync(symbol, await self._rest.history(symbol, int(now) // self._length * self._length - self._length), now)
+        first = int(now) // self._length * self._length - self._length
+        self._resync(symbol, await self._rest.history(symbol, first), now, first)
 
-    def _resync(self, symbol: str, candles: Candles, now: float) -> None:
+    def _resync(self, symbol: str, candles: Candles, now: float, first: int) -> None:
+        """Take an answer of REST that was asked for a lookback of candles before `first`."""
         book = self._books[symbol]
+        if candles.ts.searchsorted(first) < self._lookback:
+            self._young.add(symbol)
+        else:
+            self._young.discard(symbol)
         for note in book.resync(candles, asked_ms=now, grace_ms=self._grace()):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
