@@ -9,6 +9,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 SECONDS = 100_000_000_000  # an open time below this is in seconds, not milliseconds
+MOST_PRICE, MOST_VOLUME = 1e18, 1e30  # no market comes near, and what is added up or multiplied stays a number
 COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 
@@ -74,6 +75,7 @@ def check_candles(candles: Candles) -> None:
         values = getattr(candles, name)
         _refuse(~np.isfinite(values), name, candles, "is not a finite number: remove the row (a gap is allowed)")
         _refuse(values < 0 if name == "volume" else values <= 0, name, candles, "must be positive")
+        _refuse(values >= (MOST_VOLUME if name == "volume" else MOST_PRICE), name, candles, "is more than any market has")
     _refuse(candles.high < np.maximum(candles.open, candles.close), "high", candles, "is below open or close")
     _refuse(candles.low > np.minimum(candles.open, candles.close), "low", candles, "is above open or close")
 
@@ -87,7 +89,8 @@ def _plainly_good(candles: Candles) -> bool:
         and (ts.size == 1 or (np.diff(ts).min() > 0 and ts[1] >= SECONDS))
         and candles.low.min() > 0
         and candles.volume.min() >= 0
-        and max(candles.high.max(), candles.volume.max()) < np.inf
+        and candles.high.max() < MOST_PRICE
+        and candles.volume.max() < MOST_VOLUME
         and all((candles.high >= price).all() and (candles.low <= price).all() for price in prices)
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.candles import CandleError, Candles, check_candles
+from tradewind_engine.trading.orders import possible
 from tradewind_runner.brokers.classify import Answer, retry_after_s
 from tradewind_runner.brokers.errors import ExchangeUnavailableError
 from tradewind_runner.brokers.limiter import Limiter
@@ -177,4 +178,7 @@ def _market(raw: dict[str, Any]) -> Market:
     step, tick = raw["precision"].get("amount") or 1e-8, raw["precision"].get("price") or 0
     least = (raw["limits"].get("cost") or {}).get("min") or 0
     step, least, tick = (Decimal(repr(float(number))) for number in (step, least, tick))
+    if not (possible(step) and possible(least) and possible(tick)):
+        told = f"steps of {step} and {tick}, orders of {least} or more"
+        raise ExchangeUnavailableError(f"{raw['symbol']}: no market can have {told}"[:200])
     return Market(raw["symbol"], step, least, bool(raw.get("active", True)), tick)

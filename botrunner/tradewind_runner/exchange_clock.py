@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 DRIFT = 0.001  # how much a second of age makes a quick answer worse
+MOST_ERROR_S = 1.0  # beyond it nothing is bought: what is called the newest price may be an old one
 
 
 class ExchangeClock:
@@ -44,6 +45,11 @@ class ExchangeClock:
         Cristian, "Probabilistic clock synchronization", Distributed Computing 3 (1989).
         """
         return (self._spread_s + (self._monotonic() - self._drift_from) * DRIFT) / 2 * 1000.0 * self.speed
+
+    def problem(self) -> str:
+        """Return why the time is not to be relied on for new risk, an empty string when it is."""
+        error_s = self.error_ms() / 1000.0 / self.speed
+        return f"the exchange's time is not known well enough: it may be {error_s:.1f} s off" if error_s > MOST_ERROR_S else ""
 
     def surely_ms(self) -> float:
         """Return the time that the exchange's clock has passed, however wrong ours is."""

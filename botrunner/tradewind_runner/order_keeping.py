@@ -296,7 +296,7 @@ class OrderKeeping(AccountWatching):
             lease_ended=self.config.mode == "Live" and self._reporter.lease_ended(),
             gate=self._gate,
             disk=self._disk,
-            data=self._feed.problem(),
+            data=self._feed.problem() or self._exchange.clock.problem(),
         )
 
     def _book(self, events: list[EventData], *, at_ms: int | None = None) -> None:

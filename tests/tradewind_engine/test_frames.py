@@ -81,6 +81,8 @@ def test_prices_may_be_numbers_of_any_kind(kind):
         (FRAME.iloc[::-1], "row 2, column ts"),
         (FRAME.assign(ts=FRAME["ts"] // 1000), "seconds"),
         (FRAME.iloc[:1].assign(open=-1.0), "must be positive"),
+        (FRAME.iloc[:1].assign(high=1e308), "row 1, column high: .* is more than any market has"),
+        (FRAME.iloc[:1].assign(volume=1e308), "row 1, column volume"),
         (FRAME.iloc[:0], "no candle"),
     ],
 )

@@ -86,6 +86,8 @@ def test_missing_candles_are_asked_for_and_never_filled(book):
     [
         ({"close": math.nan}, "Impossible"),
         ({"high": math.inf}, "Impossible"),
+        ({"high": 1e308}, "Impossible"),
+        ({"volume": 1e308}, "Impossible"),
         ({"low": -1.0}, "Impossible"),
         ({"high": 99.0}, "Impossible"),
         ({"low": 101.0}, "Impossible"),

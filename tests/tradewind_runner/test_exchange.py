@@ -1,12 +1,12 @@
-"""Candles by REST, page by page."""
+"""Candles by REST, page by page, and the rules of a market."""
 
 import pytest
 from scripted_http import ScriptedExchange
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_runner import exchange as module
-from tradewind_runner.brokers.errors import RateLimitedError
-from tradewind_runner.exchange import Exchange
+from tradewind_runner.brokers.errors import ExchangeUnavailableError, RateLimitedError
+from tradewind_runner.exchange import Exchange, _market
 
 MINUTE, T0 = 60_000, 1_750_000_020_000 // 60_000 * 60_000
 
@@ -66,3 +66,15 @@ async def test_what_an_exchange_says_is_used_up_holds_back_public_questions_but_
     other = Exchange(ExchangeConfig(name="s", ccxt_id="kraken"))
     assert other._ccxt.enableRateLimit
     await other.close()
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0, 1e308])
+@pytest.mark.parametrize("where", ["amount", "price", "cost"])
+def test_rules_that_cannot_be_are_no_market(where, wrong):
+    """No order is rounded to them; the bot says so and asks again."""
+    steps = {"amount": 0.001, "price": 0.01}
+    raw = {"symbol": "BTC/USDT", "precision": steps, "limits": {"cost": {"min": 5}}, "active": True}
+    assert 5 == _market(raw).min_notional
+    raw["limits" if where == "cost" else "precision"] = {"cost": {"min": wrong}} if where == "cost" else steps | {where: wrong}
+    with pytest.raises(ExchangeUnavailableError, match="BTC/USDT: no market can have"):
+        _market(raw)

@@ -34,6 +34,15 @@ def test_the_clock_says_by_how_much_it_may_be_wrong():
     assert 60_000 + 100 * 0.001 / 2 * 60_000 == clock.error_ms()
 
 
+@pytest.mark.parametrize(("took_s", "words"), [(1.9, ""), (2.6, "it may be 1.3 s off")])
+def test_a_time_that_is_a_second_off_is_told(took_s, words):
+    """Seconds of the wall, at whatever speed the exchange's clock runs."""
+    clock = ExchangeClock(60.0, monotonic=lambda: 10.0)
+    clock.sync(1_000_000, asked=10.0 - took_s, answered=10.0)
+    assert clock.problem().endswith(words)
+    assert bool(clock.problem()) == bool(words)
+
+
 def test_a_swapped_file_is_noticed(tmp_path):
     """Kubernetes swaps a link; the same file twice is no change."""
     for name in ("one", "two"):

@@ -6,7 +6,7 @@ import pytest
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Print
-from tradewind_runner.feed.tape import _print, unwatchable
+from tradewind_runner.feed.tape import _print, _side, unwatchable
 
 TRADE = {"id": "20f43950-d8dd-5b31-9112-a178eb6023af", "timestamp": 5, "price": 100.5, "amount": 0.1, "side": "buy"}
 
@@ -22,7 +22,16 @@ def test_a_trades_own_name_may_be_anything():
     assert Print(7, 5, Decimal("100.5"), Decimal("0.1"), "buy") == _print(TRADE, 7)
 
 
-@pytest.mark.parametrize("change", [{"price": float("nan")}, {"price": 0}, {"amount": -1}, {"amount": float("inf")}])
+@pytest.mark.parametrize(
+    "change", [{"price": float("nan")}, {"price": 0}, {"amount": -1}, {"amount": float("inf")}, {"price": 1e308}]
+)
 def test_a_trade_that_cannot_be_is_refused(change):
     with pytest.raises(ValueError, match="no trade can be"):
         _print(TRADE | change, 1)
+
+
+@pytest.mark.parametrize("level", [(float("nan"), 1), (1e308, 1), (-1, 1), (0, 1), (100, float("nan")), (100, -1), (100, 0)])
+def test_a_book_that_cannot_be_is_refused(level):
+    """Whole: no order is matched with what is left of it."""
+    with pytest.raises(ValueError, match="no book can offer"):
+        _side([(100, 1), level])

@@ -131,6 +131,11 @@ def resume(intent: Intended, *, sent_ms: int, trade_ids: Iterable[str] = (), fil
     return Order(intent, sent_ms, status="Unknown", trade_ids=frozenset(trade_ids), filled=filled, reported=filled)
 
 
+def possible(value: Decimal) -> bool:
+    """Return whether a number can be an amount, a price or a step."""
+    return value.is_finite() and 0 <= value < MOST
+
+
 def _lost(order: Order, data: Lost) -> Step:
     if order.status != "Intended":
         return Step(order)
@@ -166,7 +171,7 @@ def _reported(order: Order, data: Report) -> Step:
     cid = order.intent.client_order_id
     if order.exchange_order_id and data.exchange_order_id != order.exchange_order_id:
         return Step(order, (), (f"Twin: {cid} is {data.exchange_order_id} beside {order.exchange_order_id}",))
-    if not data.exchange_order_id or not _amount(data.filled) or data.filled > order.intent.amount:
+    if not data.exchange_order_id or not possible(data.filled) or data.filled > order.intent.amount:
         return Step(order, (), (f"Impossible: {cid} reported as {data.exchange_order_id!r} filled {data.filled}",))
     events: list[EventData] = []
     anomalies: list[str] = []
@@ -203,8 +208,8 @@ def _book(order: Order, trades: tuple[Trade, ...]) -> tuple[Order, list[EventDat
     for trade in trades:
         if trade.trade_id in order.trade_ids:
             continue
-        possible = trade.trade_id and _amount(trade.amount) and _amount(trade.price) and _amount(abs(trade.fee))
-        if not possible or not trade.amount or not trade.price or order.filled + trade.amount > intent.amount:
+        sane = trade.trade_id and possible(trade.amount) and possible(trade.price) and possible(abs(trade.fee))
+        if not sane or not trade.amount or not trade.price or order.filled + trade.amount > intent.amount:
             anomalies.append(f"Impossible: {intent.client_order_id} with {trade}")
             continue
         booked.append(
@@ -226,7 +231,3 @@ def _book(order: Order, trades: tuple[Trade, ...]) -> tuple[Order, list[EventDat
 def _close(order: Order, outcome: Outcome, reason: str) -> Step:
     event = Closed(client_order_id=order.intent.client_order_id, outcome=outcome, reason=reason)
     return Step(replace(order, status=outcome), (event,))
-
-
-def _amount(value: Decimal) -> bool:
-    return value.is_finite() and 0 <= value < MOST

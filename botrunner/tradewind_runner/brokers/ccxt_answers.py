@@ -30,16 +30,16 @@ def read_order(raw: Any, *, symbol: str, latest_ms: float) -> SeenOrder:
     """Return one order of ccxt, its client id as the exchange spells it. Raises OutcomeUnknownError where it cannot be."""
     if not isinstance(raw, dict):
         raise OutcomeUnknownError("the answer is no order")
-    identity, status, side = _identity(raw.get("id")), STATUS.get(str(raw.get("status"))), raw.get("side")
+    identity, status, side = read_identity(raw.get("id")), STATUS.get(str(raw.get("status"))), raw.get("side")
     if identity is None or status is None or side not in ("buy", "sell") or raw.get("symbol") != symbol:
         told = ", ".join(f"{name} {raw.get(name)!r:.40}" for name in ("id", "status", "side", "symbol"))
         raise OutcomeUnknownError(f"the answer is no order of {symbol}: {told}")
     created = raw.get("timestamp")
     if created is not None and (not isinstance(created, int) or created > latest_ms):
         raise OutcomeUnknownError(f"order {identity} is of a time that has not come: {created!r:.40}")
-    amount, filled = _number(raw.get("amount"), "amount"), _number(raw.get("filled"), "filled")
+    amount, filled = read_number(raw.get("amount"), "amount"), read_number(raw.get("filled"), "filled")
     kind = str(raw.get("type") or "").lower()
-    price = None if kind == "market" else _number(raw.get("price"), "price")  # ccxt puts a market order's average there
+    price = None if kind == "market" else read_number(raw.get("price"), "price")  # ccxt puts a market order's average there
     trades = read_trades(raw.get("trades") or [], symbol=symbol)  # None, where an exchange tells no trades
     if amount and filled > amount:
         raise OutcomeUnknownError(f"order {identity} is filled with {filled} of {amount}")
@@ -85,12 +85,12 @@ def read_rules(market: Any) -> MarketRules:
     cost, amount = _part(limits, "cost"), _part(limits, "amount")
     return MarketRules(
         str(market.get("symbol")),
-        _number(precision.get("amount"), "amount step") or Decimal("0.00000001"),
-        price_tick=_number(precision.get("price"), "price tick"),
-        min_notional=_number(cost.get("min"), "least order"),
-        max_notional=_number(cost.get("max"), "largest order") or None,
-        min_amount=_number(amount.get("min"), "least amount"),
-        max_amount=_number(amount.get("max"), "largest amount") or None,
+        read_number(precision.get("amount"), "amount step") or Decimal("0.00000001"),
+        price_tick=read_number(precision.get("price"), "price tick"),
+        min_notional=read_number(cost.get("min"), "least order"),
+        max_notional=read_number(cost.get("max"), "largest order") or None,
+        min_amount=read_number(amount.get("min"), "least amount"),
+        max_amount=read_number(amount.get("max"), "largest amount") or None,
     )
 
 
@@ -100,14 +100,14 @@ def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _amounts(raw: Mapping[str, Any]) -> dict[str, Decimal]:
-    return {str(name): _number(value, f"balance of {name!s:.20}") for name, value in raw.items() if value is not None}
+    return {str(name): read_number(value, f"balance of {name!s:.20}") for name, value in raw.items() if value is not None}
 
 
 def _trade(raw: Any, symbol: str, side: Side | None) -> Trade:
     if not isinstance(raw, dict):
         raise OutcomeUnknownError("the answer is no trade")
-    identity = _identity(raw.get("id"))
-    amount, price = _number(raw.get("amount"), "amount"), _number(raw.get("price"), "price")
+    identity = read_identity(raw.get("id"))
+    amount, price = read_number(raw.get("amount"), "amount"), read_number(raw.get("price"), "price")
     wrong_side = side is not None and raw.get("side") not in (None, side)
     if identity is None or not amount or not price or raw.get("symbol") != symbol or wrong_side:
         raise OutcomeUnknownError(f"trade {identity} of {raw.get('symbol')!r:.40} cannot be: {amount} at {price}")
@@ -115,7 +115,7 @@ def _trade(raw: Any, symbol: str, side: Side | None) -> Trade:
     if not isinstance(fee, dict):
         raise OutcomeUnknownError(f"the fee of trade {identity} cannot be {fee!r:.40}")
     cost, currency = fee.get("cost"), str(fee.get("currency") or symbol.split("/")[1])
-    charged = ZERO if cost is None else _number(cost, "fee", negative=True)  # a maker's may be a rebate
+    charged = ZERO if cost is None else read_number(cost, "fee", negative=True)  # a maker's may be a rebate
     return Trade(identity, amount, price, charged, currency[:20])
 
 
@@ -126,13 +126,14 @@ def _word(raw: Mapping[str, Any], kind: str) -> str:
     return word[:30].lower() if isinstance(word, str) and word else kind
 
 
-def _identity(value: Any) -> str | None:
+def read_identity(value: Any) -> str | None:
+    """Return an id of an exchange, None where it cannot be one."""
     text = value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
     return text if 0 < len(text) <= LONGEST_ID and text.isprintable() and text != "None" else None
 
 
-def _number(value: Any, name: str, *, negative: bool = False) -> Decimal:
-    """Return a number of any kind that ccxt gives; None is 0."""
+def read_number(value: Any, name: str, *, negative: bool = False) -> Decimal:
+    """Return a number of any kind that an exchange or ccxt gives; None is 0. Raises OutcomeUnknownError where it cannot be."""
     if value is None:
         return ZERO
     try:

@@ -9,14 +9,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import aiohttp
 
+from tradewind_api.ledger import Side
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.orders import Report, ReportStatus, Trade
-from tradewind_runner.brokers.errors import CredentialsRefusedError, ExchangeUnavailableError
+from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_identity, read_number
+from tradewind_runner.brokers.errors import CredentialsRefusedError, ExchangeUnavailableError, OutcomeUnknownError
 from tradewind_runner.brokers.port import SeenOrder
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.lean_ccxt import secure_context
@@ -24,6 +25,7 @@ from tradewind_runner.lean_ccxt import secure_context
 ADDRESSES = {"binance": "wss://ws-api.binance.com:443", "binanceus": "wss://ws-api.binance.us:443"}
 HEARTBEAT_S, MOST_BYTES = 20.0, 1_000_000
 SUBSCRIPTION = "orders"
+SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
 STATUS: dict[str, ReportStatus] = {
     "NEW": "Open",
     "PENDING_NEW": "Open",
@@ -58,7 +60,7 @@ async def user_stream(
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     break
-                for told in _understood(message.data, symbols):
+                for told in _understood(message.data, symbols, clock.now_ms() + FUTURE_MS):
                     yield told
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         raise ExchangeUnavailableError(f"order events: {type(exc).__name__}") from exc
@@ -76,8 +78,13 @@ def _subscription(credential: ExchangeCredential, now_ms: int) -> dict[str, Any]
     }
 
 
-def _understood(text: str, symbols: Mapping[str, str]) -> Sequence[SeenOrder | None]:
-    """Return what a message says: an order, that the line is open, or nothing that matters."""
+def _understood(text: str, symbols: Mapping[str, str], latest_ms: float) -> Sequence[SeenOrder | None]:
+    """Return what a message says: an order, that the line is open, or nothing that matters.
+
+    Raises:
+        ExchangeUnavailableError: It cannot be: what is true is then asked for.
+        CredentialsRefusedError: It says that the key may not listen.
+    """
     try:
         message = json.loads(text)
         if "status" in message and message["status"] != 200:
@@ -89,28 +96,39 @@ def _understood(text: str, symbols: Mapping[str, str]) -> Sequence[SeenOrder | N
         event = message.get("event", message)
         if event.get("e") != "executionReport" or event.get("s") not in symbols:
             return []
-        return [_order(event, symbols[event["s"]])]
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as exc:
+        return [_order(event, symbols[event["s"]], latest_ms)]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, OutcomeUnknownError) as exc:
         raise ExchangeUnavailableError(f"order events: one cannot be understood ({type(exc).__name__})") from exc
 
 
-def _order(event: Mapping[str, Any], symbol: str) -> SeenOrder:
+def _order(event: Mapping[str, Any], symbol: str, latest_ms: float) -> SeenOrder:
     """Return an execution report as an order; a cancel's own client id hides the order's, which is then `C`."""
     original = str(event.get("C") or "")
     cancelled = original not in {"", "null"}
     trades: tuple[Trade, ...] = ()
     if event.get("x") == "TRADE":
         fee_currency = str(event.get("N") or symbol.split("/")[1])
-        trades = (Trade(str(event["t"]), Decimal(event["l"]), Decimal(event["L"]), Decimal(event["n"] or 0), fee_currency),)
-    price = Decimal(event["p"])
+        amount, paid = read_number(event["l"], "amount"), read_number(event["L"], "price")
+        trades = (Trade(_name(event["t"]), amount, paid, read_number(event["n"], "fee", negative=True), fee_currency),)
+    price, created = read_number(event["p"], "price"), int(event["O"])
+    if created > latest_ms:
+        raise OutcomeUnknownError(f"an order is of a time that has not come: {created}")
     return SeenOrder(
         symbol,
         original if cancelled else str(event["c"]),
-        "buy" if event["S"] == "BUY" else "sell",
+        SIDES[event["S"]],
         str(event["o"]).lower(),
-        Decimal(event["q"]),
-        price if price > 0 else None,
-        int(event["O"]),
-        Report(str(event["i"]), STATUS[event["X"]], Decimal(event["z"]), trades),
+        read_number(event["q"], "amount"),
+        price or None,
+        max(0, created),
+        Report(_name(event["i"]), STATUS[event["X"]], read_number(event["z"], "filled"), trades),
         str(event["c"]) if cancelled else "",
     )
+
+
+def _name(value: object) -> str:
+    """Return an id. Raises OutcomeUnknownError where it cannot be one."""
+    found = read_identity(value)
+    if found is None:
+        raise OutcomeUnknownError(f"an id cannot be {value!r:.40}")
+    return found

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tradewind_engine.candles import Candles, Floats
+from tradewind_engine.candles import MOST_PRICE, MOST_VOLUME, Candles, Floats
 
 Kind = Literal["Impossible", "Future", "Absurd", "Gap", "Revised"]
 
@@ -167,7 +167,7 @@ class CandleBook:
 
     def _refusal(self, row: Row, at_ms: float) -> Note | None:
         numbers = row[1:]
-        possible = all(math.isfinite(number) for number in numbers) and row.low > 0 and row.volume >= 0
+        possible = all(map(math.isfinite, numbers)) and row.low > 0 and row.high < MOST_PRICE and 0 <= row.volume < MOST_VOLUME
         if not possible or row.high < max(row.open, row.close) or row.low > min(row.open, row.close) or row.ts % self.length_ms:
             return Note("Impossible", f"{self.symbol}: no candle can be {row}")
         if row.ts > at_ms + self.length_ms:

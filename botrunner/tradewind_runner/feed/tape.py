@@ -14,6 +14,7 @@ from typing import Any
 from tradewind_api.ledger import Side
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Book, Level, Print
+from tradewind_engine.trading.orders import possible
 from tradewind_runner.exchange import ccxt_settings
 from tradewind_runner.lean_ccxt import UnknownExchangeError, new_session, streaming_class
 from tradewind_runner.spread import spread
@@ -116,12 +117,17 @@ class Tape:
 
 
 def _side(levels: Any) -> tuple[Level, ...]:
-    return tuple((Decimal(str(level[0])), Decimal(str(level[1]))) for level in levels[:LEVELS])
+    """Return the best levels. Raises ValueError where one cannot be: no order is matched with it."""
+    found = tuple((Decimal(str(level[0])), Decimal(str(level[1]))) for level in levels[:LEVELS])
+    for price, amount in found:
+        if not (possible(price) and possible(amount) and price and amount):
+            raise ValueError(f"no book can offer {amount} at {price}")
+    return found
 
 
 def _print(raw: dict[str, Any], number: int) -> Print:
     taker: Side | None = raw["side"] if raw.get("side") in {"buy", "sell"} else None
     price, amount = Decimal(str(raw["price"])), Decimal(str(raw["amount"]))
-    if not (price.is_finite() and amount.is_finite() and price > 0 and amount > 0):
+    if not (possible(price) and possible(amount) and price and amount):
         raise ValueError(f"no trade can be {amount} at {price}")
     return Print(number, int(raw["timestamp"]), price, amount, taker)
