@@ -25,19 +25,41 @@ def server(tmp_path_factory):
     assert 0 == found.stop()
 
 
-def frame(payload, first=TEXT):
+def frame(payload, first=TEXT, mask=MASK):
     size = len(payload)
     if size < 126:
         length = bytes((0x80 | size,))
     else:
         length = b"\xfe" + size.to_bytes(2, "big") if size < 65_536 else b"\xff" + size.to_bytes(8, "big")
-    masked = bytes(each ^ MASK[place % 4] for place, each in enumerate(payload))
-    return bytes((first,)) + length + MASK + masked
+    masked = bytes(each ^ mask[place % 4] for place, each in enumerate(payload))
+    return bytes((first,)) + length + mask + masked
 
 
 def asked(number, size=0):
     """A request of the lightest method, `size` bytes longer than it need be."""
     return json.dumps({"id": number, "method": "ping", "pad": "é" * (size // 2)}, ensure_ascii=False).encode()
+
+
+def like_a_frame(payload, cut):
+    """Return the mask under which a short text's frame goes on, from byte `cut`, with the head of a frame of three bytes."""
+    mask, place = bytearray(MASK), cut - 6
+    mask[place % 4], mask[(place + 1) % 4] = payload[place] ^ TEXT, payload[place + 1] ^ 0x83
+    return bytes(mask)
+
+
+@contextlib.asynccontextmanager
+async def connected(server, *pieces):
+    """Send what a client begins with, apart from each other, without waiting for anything."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.rest)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):  # the server may have cut it
+            await writer.wait_closed()
 
 
 class Line:
@@ -74,13 +96,9 @@ class Line:
 
 @pytest.fixture
 async def line(server):
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.rest)
-    writer.write(HANDSHAKE)
-    assert b"101" in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
-    yield Line(reader, writer)
-    writer.close()
-    with contextlib.suppress(ConnectionError):  # the server may have cut it
-        await writer.wait_closed()
+    async with connected(server, HANDSHAKE) as (reader, writer):
+        assert b"101" in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
+        yield Line(reader, writer)
 
 
 @pytest.mark.parametrize("size", [0, 300, 60_000])
@@ -92,6 +110,29 @@ async def test_requests_are_answered_in_their_order_however_they_are_cut(line, s
     cuts = (0, 1, 3, 7, 11, len(sent) // 5 + 1, len(sent) - 3, len(sent))
     await line.send(*(sent[begin:end] for begin, end in pairwise(cuts)))
     assert list(range(5)) == await line.numbers(5)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 9, 20, -1])
+@pytest.mark.parametrize("together", [True, False], ids=["with-the-handshake", "behind-it"])
+async def test_who_does_not_wait_for_the_handshakes_answer_is_understood(server, together, cut):
+    """Two requests, of which the second is cut, before the 101 can have come; then the rest of it, and a third.
+
+    Cut at 20, what is left of the frame begins as a frame of its own would.
+    """
+    first, second = frame(asked(1)), frame(asked(2), mask=like_a_frame(asked(2), 20))
+    early = first + second[:cut]
+    async with connected(server, HANDSHAKE + early) if together else connected(server, HANDSHAKE, early) as (reader, writer):
+        assert b"101" in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
+        line = Line(reader, writer)
+        await line.send(second[cut:], frame(asked(3)))
+        assert [1, 2, 3] == await line.numbers(3)
+
+
+async def test_what_is_no_handshake_is_refused(server):
+    """As a request that is wrong, and by an answer that is whole."""
+    async with connected(server, b"GET /ws-api/v3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as (reader, _):
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 400")
 
 
 async def test_a_byte_at_a_time(line):

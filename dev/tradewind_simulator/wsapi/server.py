@@ -28,7 +28,7 @@ from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.wsapi.envelope import Asked, BadRequestError, answer, failure, read_request, signed_payload
 from tradewind_simulator.wsapi.methods import signed_calls
 from tradewind_simulator.wsapi.session import Session, Sessions
-from tradewind_simulator.wsapi.straight import Straight
+from tradewind_simulator.wsapi.straight import stand_before
 
 MOST_MESSAGE = 64 * 1024
 PATH = "/ws-api/v3"
@@ -72,13 +72,19 @@ class WsApi:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one socket."""
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MOST_MESSAGE, timeout=1.0)
-        await socket.prepare(request)
         connection = Connection(socket, request, opened_ms=self._exchange.clock.now_ms(), api=True)
         session, address = Session(connection), request.remote or ""
+        straight = stand_before(request, partial(self._take_texts, session, address))
+        try:
+            await socket.prepare(request)
+        except BaseException:
+            if straight is not None:
+                straight.give_up()
+            raise
         self._sessions.open[session] = None
         self._hub.add(connection)
-        if isinstance(request.transport, asyncio.Transport):
-            Straight(request.transport, partial(self._take_texts, session, address))
+        if straight is not None:
+            straight.begin()
         try:
             async for message in socket:
                 self._take(session, message, address)

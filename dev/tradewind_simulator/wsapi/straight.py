@@ -5,11 +5,16 @@ frames are told apart here: the texts of a read are taken at once, pings and pon
 frame that is anything else (a part of a message, a binary one, a close, a large or a wrong one) this protocol steps aside for
 good: aiohttp reads on from there, so that all that is rare or forbidden is its affair.
 
+It stands there before the handshake is answered, so that it sees each frame from its first byte; a client that has not even
+waited for its request to be read, which the protocol forbids, is aiohttp's affair too.
+
 Source: RFC 6455, section 5.2.
 """
 
 import asyncio
 from collections.abc import Callable
+
+from aiohttp import web
 
 TEXT, PINGS = 0x81, frozenset({0x89, 0x8A})  # whole messages: the first bit says that it is the last frame of one
 MASKED, LENGTH = 0x80, 0x7F
@@ -17,19 +22,33 @@ TWO_BYTES, EIGHT_BYTES = 126, 127  # lengths that say that the length follows
 
 
 class Straight(asyncio.Protocol):
-    """Calls `take` with the texts of each read that has any."""
+    """Calls `take` with the texts of each read that has any, once it has begun; until then what comes is kept."""
 
     def __init__(self, transport: asyncio.Transport, take: Callable[[list[str]], None]) -> None:
         self._transport, self._take = transport, take
         behind = transport.get_protocol()
         assert isinstance(behind, asyncio.Protocol)
-        self._behind, self._rest = behind, b""
+        self._behind, self._rest, self._begun = behind, b"", False
         transport.set_protocol(self)
+
+    def begin(self) -> None:
+        """Take what has come while the handshake was answered, and all that comes."""
+        self._begun = True
+        self.data_received(b"")
+
+    def give_up(self) -> None:
+        """Let aiohttp read everything: there is no socket."""
+        self._transport.set_protocol(self._behind)
+        if self._rest:
+            self._behind.data_received(self._rest)
 
     def data_received(self, data: bytes) -> None:
         """Take the texts, hand on the rest."""
         if self._rest:
             data = self._rest + data
+        if not self._begun:
+            self._rest = data
+            return
         texts: list[str] = []
         place, end = 0, len(data)
         while end - place >= 2:
@@ -82,3 +101,12 @@ def _unmasked(payload: bytes, mask: bytes) -> bytes:
     size = len(payload)
     key = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
+
+
+def stand_before(request: web.BaseRequest, take: Callable[[list[str]], None]) -> Straight | None:
+    """Return one that has not begun, None where aiohttp holds bytes of the client already.
+
+    Nobody says where in a frame those end. None too where aiohttp no longer has the place in which it keeps them.
+    """
+    early = getattr(request.protocol, "_message_tail", b"?")
+    return None if early or not isinstance(request.transport, asyncio.Transport) else Straight(request.transport, take)
