@@ -21,6 +21,7 @@ from tradewind_portal.auth.service import Auth
 from tradewind_portal.backtests.service import Backtests
 from tradewind_portal.bots.service import Bots
 from tradewind_portal.candles.service import CandleLibrary
+from tradewind_portal.certificate import Certificate
 from tradewind_portal.cluster.live import LiveCluster
 from tradewind_portal.cluster.port import Cluster
 from tradewind_portal.edge import Edge
@@ -113,8 +114,11 @@ async def run(settings: Settings) -> None:
             cluster.observe(audit.changed)
             services = make_services(settings, store, cluster, Passwords())
             await _first_admin(services)
-            following = asyncio.create_task(_audit(audit, cluster), name="cluster-audit")
-            await serve(_servers(services, cluster), stop, watch=[following])
+            certificate = _certificate(settings)
+            following = [asyncio.create_task(_audit(audit, cluster), name="cluster-audit")]
+            if certificate is not None:
+                following.append(asyncio.create_task(certificate.follow(), name="certificate"))
+            await serve(_servers(services, cluster, certificate), stop, watch=following)
     finally:
         await store.close()
     log.info("stopped")
@@ -140,7 +144,14 @@ async def _audit(audit: ClusterAudit, cluster: LiveCluster) -> None:
         tasks.create_task(settle())
 
 
-def _servers(services: Services, cluster: LiveCluster) -> list[tuple[Server, socket.socket]]:
+def _certificate(settings: Settings) -> Certificate | None:
+    cert, key = settings.internal_tls_cert, settings.internal_tls_key
+    if (cert is None) != (key is None):
+        raise ValueError("set both of TRADEWIND_PORTAL_INTERNAL_TLS_CERT and TRADEWIND_PORTAL_INTERNAL_TLS_KEY, or neither")
+    return Certificate(cert, key) if cert and key else None
+
+
+def _servers(services: Services, cluster: LiveCluster, certificate: Certificate | None) -> list[tuple[Server, socket.socket]]:
     settings = services.settings
     public = Edge(public_app(services), before_answer=AuditGate(services.store))
 
@@ -154,7 +165,7 @@ def _servers(services: Services, cluster: LiveCluster) -> list[tuple[Server, soc
     log.info("listening", extra={"fields": {"version": VERSION, "address": settings.address, **ports}})
     servers = [
         server_for(public, forwarded_allow_ips=settings.forwarded_allow_ips),
-        server_for(Edge(internal_app(services)), cert=settings.internal_tls_cert, key=settings.internal_tls_key),
+        server_for(Edge(internal_app(services)), tls=certificate.context if certificate else None),
         server_for(metrics_app(measure)),
     ]
     return list(zip(servers, sockets, strict=True))

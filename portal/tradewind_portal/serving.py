@@ -4,9 +4,9 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 from prometheus_client import REGISTRY, generate_latest
@@ -43,8 +43,8 @@ def listen(address: str, port: int) -> socket.socket:
     return sock
 
 
-def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "", cert: Path | None = None, key: Path | None = None) -> Server:
-    """Return a server for an application, over TLS with a certificate and its key."""
+def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "", tls: ssl.SSLContext | None = None) -> Server:
+    """Return a server for an application, over TLS with a context."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -55,8 +55,7 @@ def server_for(app: ASGIApp, *, forwarded_allow_ips: str = "", cert: Path | None
         forwarded_allow_ips=forwarded_allow_ips or "127.0.0.1",
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
-        ssl_certfile=cert,
-        ssl_keyfile=key,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
     )
     return Server(config)
 

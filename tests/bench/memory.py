@@ -2,7 +2,7 @@
 
 Operator and portal follow a real control plane with a tenant, the paper bot trades at the real simulated exchange. As in the
 image, our modules are compiled to bytecode first. At rest means: ready, and then ten seconds with nothing but a kubelet's
-probes after one scrape of the metrics.
+probes after one scrape of the metrics. The portal is then used (portal_use.py) and weighed again.
 """
 
 import compileall
@@ -19,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import operator_process  # noqa: E402 - found by the path above
 import portal_cluster  # noqa: E402 - found by the path above
+import portal_use  # noqa: E402 - found by the path above
 from bot_world import World, wait_for  # noqa: E402 - found by the path above
 from operator_kube import Kube  # noqa: E402 - found by the path above
 from portal_process import start_portal, wait_ready  # noqa: E402 - found by the path above
@@ -60,6 +61,7 @@ def weigh(figures, folder):
         portal_cluster.install_rights(api)
         operator = operator_process.OperatorProcess(api, where, folder)
         operator.start()
+        os.environ.update(image_environment("portal"))
         portal = start_portal(folder / "data", portal_cluster.write_kubeconfig(api, where, folder / "portal.kubeconfig"))
         world = World(folder)
         try:
@@ -75,10 +77,31 @@ def weigh(figures, folder):
             for (name, budget), pid in zip(BUDGETS.items(), pids, strict=True):
                 now, most = resident(pid)
                 figures.add(f"{name} at rest, MiB", now, most=budget, note=f"most ever {most:.1f}")
+            weigh_used(figures, portal, api, folder)
         finally:
             world.close()
             portal.kill()
             operator.kill()
+
+
+def weigh_used(figures, portal, api, folder):
+    """Use the portal, and read what it holds once it rests again."""
+    customer = portal_cluster.add_customer(portal, api, "used")
+    probes = [f"{portal.public}/livez", f"{portal.public}/readyz"]
+    done = portal_use.serve_candles(portal, customer, folder)
+    rest(probes)
+    figures.add("portal that served candles, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
+    done = (
+        f"{portal_use.report_events(portal, customer):,} events taken in after that; the database holds some of them in memory"
+    )
+    rest(probes)
+    figures.add("portal that took events in, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
+
+
+def image_environment(name):
+    """Return what an image sets for the allocator, which counts as much as the code."""
+    lines = (ROOT / name / "Containerfile").read_text().splitlines()
+    return dict(line.removeprefix("ENV ").split("=", 1) for line in lines if line.startswith("ENV MALLOC_"))
 
 
 def image_sizes():

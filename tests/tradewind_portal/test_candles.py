@@ -11,6 +11,8 @@ from portal_double import Running, running_portal
 from pyarrow import parquet
 
 from tradewind_api.document.digest import data_digest
+from tradewind_engine.candle_files import read_candle_file
+from tradewind_engine.resampling import resample
 from tradewind_portal.candles.ranges import Cut, Import, Plan, plan_range
 from tradewind_portal.cluster.port import Kind
 
@@ -234,6 +236,13 @@ async def test_recorded_candles_of_a_year_arrive_unchanged(portal: Running, alic
     got = columns(body)
     assert table.num_rows == got.shape[1]
     assert np.array_equal(table.column("close").to_numpy(), got[4].view("<f8"))
+
+    hours = {**span, "timeframe": "1h", "to": found["to"] // (60 * MINUTE) * 60 * MINUTE}
+    merged = await portal.internal.get("/runner/v1/candles", params=hours, headers=headers)
+    expected = resample(read_candle_file(file), "1m", "1h").column_bytes()
+    assert b"".join(expected) == merged.content
+    assert data_digest("simulated", "BTC/USDT", "1h", expected) == merged.headers["Tradewind-Data-Digest"]
+    assert [] == list((portal.services.settings.data_dir / "candles/incoming").iterdir())
 
 
 def imported(name: str, first: int, end: int, step: int = 1, at: int = 0) -> Import:

@@ -1,7 +1,9 @@
 """The line over which exchange keys are told: pods believe the certificate that the chart made, and no other."""
 
+import asyncio
 import datetime as dt
 import ipaddress
+import shutil
 from pathlib import Path
 
 import httpx2
@@ -11,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from portal_process import start_portal
+from portal_process import PortalProcess, start_portal
 
 from tradewind_api.runner import StartRequest
 from tradewind_runner.portal import PortalClient, PortalUnavailableError
@@ -88,3 +90,29 @@ async def test_a_certificate_of_another_host_is_not_believed(tmp_path: Path):
         assert "CertificateError" in await asked(portal.internal.replace("http:", "https:"), tmp_path, ca)
     finally:
         assert 0 == portal.stop()
+
+
+async def test_a_replaced_certificate_is_taken_without_a_restart_and_a_spoiled_one_is_not(tmp_path: Path):
+    """A kubelet replaces the files of a changed Secret one by one: new connections meet the new pair, never a half of it."""
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(NOBODY))
+    ca, other = authority(tmp_path / "tls", "127.0.0.1"), authority(tmp_path / "other", "127.0.0.1")
+    files = {f"internal_tls_{name}": str(tmp_path / f"tls/tls.{end}") for name, end in (("cert", "crt"), ("key", "key"))}
+    portal = start_portal(tmp_path / "data", tmp_path / "kubeconfig", **files)
+    try:
+        secure = portal.internal.replace("http:", "https:")
+        shutil.copy(tmp_path / "other/tls.crt", tmp_path / "tls/tls.crt")
+        await told(portal, "the last one stays")
+        assert "the portal answered 5" in await asked(secure, tmp_path, ca)
+        shutil.copy(tmp_path / "other/tls.key", tmp_path / "tls/tls.key")
+        await told(portal, "the certificate of the internal port was replaced")
+        assert "the portal answered 5" in await asked(secure, tmp_path, other)
+        assert "CertificateError" in await asked(secure, tmp_path, ca)
+    finally:
+        assert 0 == portal.stop()
+
+
+async def told(portal: PortalProcess, words: str) -> None:
+    """Wait until the portal's log has a line with these words."""
+    async with asyncio.timeout(60):
+        while not any(words in line for line in portal.lines):
+            await asyncio.sleep(0.1)

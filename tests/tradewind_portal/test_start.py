@@ -88,7 +88,7 @@ def test_every_line_of_the_log_is_json(tmp_path: Path, kubeconfig: Path):
     assert 4 == sum(record.get("requestId") == "12345678" for record in records)
 
 
-def test_a_portal_that_nobody_asks_for_candles_carries_no_numpy() -> None:
-    """It weighs 10 MiB, and only ranges of candles need it."""
+def test_a_portal_carries_no_numpy() -> None:
+    """It weighs 10 MiB and more; what needs it, reading candle files and merging candles, is done in processes of their own."""
     program = "import tradewind_portal.__main__, sys; sys.exit('numpy' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK = 1024 * 1024
-BYTES_PER_CANDLE = 48
+COLUMNS = 6
+BYTES_PER_CANDLE = 8 * COLUMNS
 
 
 class ColumnFiles:

@@ -16,6 +16,7 @@ from typing import Any
 from tradewind_api.document.model import TIMEFRAME_MS
 from tradewind_api.runner import ExchangeConfig, MissingRange
 from tradewind_portal.candles import queries
+from tradewind_portal.candles.cutting import cut, merged, stream_of
 from tradewind_portal.candles.files import CandleStream, ColumnFiles
 from tradewind_portal.candles.queries import Stored
 from tradewind_portal.candles.ranges import Import, Plan, aligned, plan_range
@@ -39,7 +40,7 @@ class CandleLibrary:
         self._files = ColumnFiles(folder)
         self._settings = settings
         self._exchanges: list[ExchangeConfig] = settings.exchanges
-        self._intakes = asyncio.Semaphore(AT_ONCE)
+        self._intakes, self._mergers = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
     async def take(
         self, tenant_uid: str, body: AsyncIterator[bytes], *, exchange: str, symbol: str, timeframe: str | None, by: str
@@ -105,12 +106,17 @@ class CandleLibrary:
                 f"no import has all {timeframe} candles of {symbol} at {exchange} in this range; import the missing ones",
                 more={"missing": [item.model_dump(by_alias=True) for item in missing]},
             )
-        return await asyncio.to_thread(self._cut, plan, step, exchange, symbol, timeframe)
+        if plan.step_ms == step:
+            return await asyncio.to_thread(lambda: stream_of(cut(self._files, plan), exchange, symbol, timeframe))
+        async with self._mergers:
+            return await asyncio.to_thread(self._merge, plan, step, exchange, symbol, timeframe)
 
-    def _cut(self, plan: Plan, step: int, exchange: str, symbol: str, timeframe: str) -> CandleStream:
-        from tradewind_portal.candles.cutting import cut  # noqa: PLC0415 - it loads numpy, see there
-
-        return cut(self._files, plan, step, exchange, symbol, timeframe)
+    def _merge(self, plan: Plan, step: int, exchange: str, symbol: str, timeframe: str) -> CandleStream:
+        target = self._files.incoming / f"{secrets.token_hex(8)}.merged"
+        try:  # both ends of the plan are aligned and covered, so every stretch is whole
+            return stream_of(merged(cut(self._files, plan), step, target, _environment()), exchange, symbol, timeframe)
+        finally:
+            target.unlink(missing_ok=True)
 
     async def _receive(self, body: AsyncIterator[bytes], target: Path) -> None:
         limit, size = self._settings.import_max_bytes, 0
