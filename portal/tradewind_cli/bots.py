@@ -47,7 +47,7 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
     )
     print_rows(
         _moments(_call("GET", f"/bots/{name}/fills", query={"limit": "5"})["items"]),
-        ("at", "side", "amount", "price", "fee"),
+        ("at", "symbol", "side", "amount", "price", "fee", "feeCurrency"),
         output,
     )
 

@@ -15,6 +15,7 @@ from tradewind_cli.client import ApiError, Client
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
 from tradewind_cli.profile import load_profile
 
+ENDED = ("Succeeded", "Failed")
 POLL_S = 0.5
 NAME = re.compile(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 
@@ -120,7 +121,7 @@ def wait(client: Client, name: str) -> dict[str, Any]:
     while True:
         backtest = client.call("GET", f"/backtests/{name}")
         summary = backtest["status"].get("summary") or "Queued"
-        progress = (backtest.get("progress") or {}).get("message", "")
+        progress = (backtest.get("progress") or {}).get("message", "") if summary not in ENDED else ""
         line = f"{name}: {summary} {progress}".rstrip()
         if line != told:
             sys.stderr.write(line + "\n")

@@ -49,7 +49,7 @@ def test_a_backtest_in_the_cluster_equals_the_command_line(platform, recorded):
     query = {"exchange": demo.EXCHANGE, "symbol": "BTC/USDT"}
     stored = platform.client.call("PUT", "/candles", query=query, raw=file.read_bytes())
     assert (130_708, 0) == (stored["candles"], stored["gapCount"])
-    report = demo.run_backtest(platform.client, market, (stored["from"], stored["to"]))
+    report = demo.run_backtest(platform.client, market, (stored["from"], stored["to"]), "1m")
     command = [
         sys.executable,
         "-m",

@@ -11,13 +11,12 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tradewind_cli.profile import load_file_profile, profile_path
 from tradewind_cluster import binaries, cluster
 from tradewind_cluster.layout import DEFAULT_NAME, ClusterError, layout, state_home
 from tradewind_cluster.preflight import check_port
-from tradewind_demo import demo, existing, images, node_images, release
+from tradewind_demo import demo, existing, images, node_images, release, verdict
 from tradewind_demo.kube import Kube
 from tradewind_demo.steps import DemoError, say, step
 from tradewind_engine.candles import CandleError
@@ -119,20 +118,15 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
         demo.set_market(kube, client, market, _kept(), say)
         stretch = demo.feed(kube, client, market, say)
     with step("backtest"):
-        report = demo.run_backtest(client, market, stretch)
+        timeframe = demo.backtest_timeframe(market.timeframe, stretch)
+        report = demo.run_backtest(client, market, stretch, timeframe)
     with step("paper bot (waits for its first trade, in the exchange's order book)"):
         bot = demo.run_bot(client, market)
-    _print(kube, url, market, report, bot, password)
-
-
-def _print(kube: Kube, url: str, market: demo.Market, report: dict[str, Any], bot: dict[str, Any], password: str) -> None:
     lines = [
         "",
-        f"Backtest {demo.BACKTEST} (SMA crossover, {market.symbol} {market.timeframe}, {market.told}):",
-        f"  return {report['totalReturn'] * 100:.2f} %, drawdown {report['maxDrawdown'] * 100:.2f} %",
-        f"  Sharpe {report['sharpe']:.2f}, win rate {report['winRate'] * 100:.1f} %",
-        f"  {report['trades']} trades on {report['candles']} candles, fees {report['feesPaid']:.2f}",
-        f"Paper bot {demo.BOT}: equity {float(bot['ledger']['equity']):.2f} {bot['ledger']['currency']}",
+        f"Backtest {demo.BACKTEST} (SMA crossover, {market.symbol} {timeframe}, {market.told}):",
+        *verdict.lines(report, simulated=market.data is None),
+        f"Paper bot {demo.BOT} ({market.timeframe}): equity {float(bot['ledger']['equity']):.2f} {bot['ledger']['currency']}",
         "  last decisions: " + ", ".join(f"{_clock(d['atMs'])} {d['action']}" for d in bot["decisions"]),
         "  last fills: " + ", ".join(f"{_clock(f['atMs'])} {f['side']} {f['amount']} at {f['price']}" for f in bot["fills"]),
         "",

@@ -16,11 +16,14 @@ from tradewind_cli.profile import Profile, load_file_profile, profile_path, save
 from tradewind_demo.kube import Kube
 from tradewind_demo.steps import DemoError
 from tradewind_engine.candle_files import read_candle_file
-from tradewind_engine.timeframes import infer_timeframe
+from tradewind_engine.timeframes import infer_timeframe, timeframe_ms
 
 TENANT, TRADER, BOT, BACKTEST, EXCHANGE = "demo", "trader", "demo-bot", "demo-backtest", "simulated"
+# The bot trades candles of a minute, so that there is something to see soon. The back-test reads them as hours, which is the
+# timeframe of the shipped document: traded each minute, a strategy shows a newcomer its fees and nothing else.
 PARAMETERS = {"fast.period": 5, "slow.period": 20}
-HISTORY_CANDLES = 20_000
+BACKTEST_TIMEFRAME, LEAST_CANDLES = "1h", 200
+HISTORY_CANDLES = 60_000
 DAY_MS = 86_400_000
 
 
@@ -96,17 +99,26 @@ def feed(kube: Kube, client: Client, market: Market, say: Callable[[str], None])
     return int(stored["from"]), int(stored["to"])
 
 
-def run_backtest(client: Client, market: Market, stretch: tuple[int, int]) -> dict[str, Any]:
+def backtest_timeframe(own: str, stretch: tuple[int, int]) -> str:
+    """Return the timeframe of the demo's backtest: hours, or that of the candles where they are too long or too few for it."""
+    long = timeframe_ms(BACKTEST_TIMEFRAME)
+    enough = stretch[1] - stretch[0] >= LEAST_CANDLES * long
+    return BACKTEST_TIMEFRAME if enough and long % timeframe_ms(own) == 0 else own
+
+
+def run_backtest(client: Client, market: Market, stretch: tuple[int, int], timeframe: str) -> dict[str, Any]:
     """Make the demo's backtest if it is not there, wait for it, return its report."""
+    length = timeframe_ms(timeframe)
+    first, end = -(-stretch[0] // length) * length, stretch[1] // length * length
     spec = {
         "strategy": {"template": "sma-crossover"},
         "parameters": PARAMETERS,
         "dataset": {
             "exchange": EXCHANGE,
             "symbols": [market.symbol],
-            "timeframe": market.timeframe,
-            "from": _moment(stretch[0]),
-            "to": _moment(stretch[1]),
+            "timeframe": timeframe,
+            "from": _moment(first),
+            "to": _moment(end),
         },
         "capital": {"currency": market.symbol.split("/")[1], "amount": "10000"},
     }
