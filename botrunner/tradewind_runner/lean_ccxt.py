@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 import certifi
+from aiohttp.connector import Connection
 
 MOST_BYTES = 16_000_000  # all markets of the largest exchanges at once are less
 
@@ -55,10 +56,25 @@ class _Capped(aiohttp.ClientResponse):
         return await super().read()
 
 
+class RedirectedError(aiohttp.ClientError):
+    """An exchange's answer to something signed sends it elsewhere, and that is no answer."""
+
+
 class _CappedForAccount(_Capped):
-    """An answer about one account, which is never that long."""
+    """An answer about one account, which is never that long, and which sends nobody elsewhere.
+
+    aiohttp would follow it, with the key in the header, and with an order in the body after 307 and 308: a second order, to
+    whoever is named there.
+    """
 
     most_bytes = MOST_BYTES // 2
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Take the answer's head. Raises RedirectedError."""
+        await super().start(connection)
+        if 300 <= self.status < 400:
+            raise RedirectedError(f"{self.status}: the answer is said to be elsewhere")
+        return self
 
 
 def new_session(

@@ -20,7 +20,7 @@ from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_identity, read
 from tradewind_runner.brokers.errors import CredentialsRefusedError, ExchangeUnavailableError, OutcomeUnknownError
 from tradewind_runner.brokers.port import SeenOrder
 from tradewind_runner.exchange_clock import ExchangeClock
-from tradewind_runner.lean_ccxt import secure_context
+from tradewind_runner.lean_ccxt import new_session
 
 ADDRESSES = {"binance": "wss://ws-api.binance.com:443", "binanceus": "wss://ws-api.binance.us:443"}
 HEARTBEAT_S, MOST_BYTES = 20.0, 1_000_000
@@ -53,7 +53,7 @@ async def user_stream(
         raise ExchangeUnavailableError(f"no order events from {config.ccxt_id}")
     try:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context())) as session,
+            new_session(of_account=True) as session,
             session.ws_connect(f"{base.rstrip('/')}/ws-api/v3", heartbeat=HEARTBEAT_S, max_msg_size=MOST_BYTES) as socket,
         ):
             await socket.send_json(_subscription(credential, int(clock.now_ms())))

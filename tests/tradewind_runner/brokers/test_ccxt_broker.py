@@ -16,10 +16,12 @@ from tradewind_runner.brokers import ccxt_client
 from tradewind_runner.brokers.ccxt import CcxtBroker
 from tradewind_runner.brokers.errors import (
     CredentialsRefusedError,
+    ExchangeUnavailableError,
     OrderRejectedError,
     OutcomeUnknownError,
     RateLimitedError,
 )
+from tradewind_runner.brokers.user_stream import user_stream
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.order_desk import HeldBackError, OrderDesk, Pace
 
@@ -205,6 +207,36 @@ async def test_an_answer_that_cannot_be_is_an_answer_that_did_not_come():
                 continue
             understood.append(name)
         assert [] == understood
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_an_order_is_sent_nowhere_else_whatever_the_answer_says_and_is_looked_up(status):
+    """Neither the order, with its body after 307 and 308, nor a question with its key: who is named there hears nothing."""
+    async with connected() as (exchange, broker), ScriptedExchange() as elsewhere:
+        moved = {"Location": f"http://127.0.0.1:{elsewhere.port}/api/v3/order"}
+        exchange.takes, exchange.script = False, [(status, {**ORDER, "status": "FILLED"}, moved)]
+        patience = Patience(tries=2, window_ms=0)
+        desk = OrderDesk(
+            broker, [].extend, broker._clock.now_ms, bot_uid="uid", epoch=1, patience=patience, pace=Pace(first_s=0.01)
+        )
+        order = await desk.submit(intent())
+        assert ("Unknown", 1) == (order.status, len(exchange.posts))
+        exchange.answers["account"] = (status, {}, moved)
+        with pytest.raises(OutcomeUnknownError):
+            await broker.balances()
+        await desk.settle()
+        assert ("NotPlaced", 1, []) == (desk.order(CID).status, len(exchange.posts), elsewhere.requests)
+
+
+async def test_the_stream_of_orders_subscribes_nowhere_else():
+    """The subscription is signed."""
+    async with ScriptedExchange() as exchange, ScriptedExchange() as elsewhere:
+        exchange.answers["/ws-api/v3"] = (307, {}, {"Location": f"http://127.0.0.1:{elsewhere.port}/ws-api/v3"})
+        endpoint = {"rest": f"http://127.0.0.1:{exchange.port}", "ws": f"ws://127.0.0.1:{exchange.port}"}
+        config = ExchangeConfig(name="s", ccxt_id="binance", endpoint=endpoint)
+        with pytest.raises(ExchangeUnavailableError):
+            await anext(user_stream(config, CREDENTIAL, ExchangeClock(), {}))
+        assert (1, []) == (len([1 for _, path, _ in exchange.requests if path == "/ws-api/v3"]), elsewhere.requests)
 
 
 async def test_fees_are_booked_in_the_currency_that_they_were_taken_in():
