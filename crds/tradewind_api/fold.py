@@ -57,7 +57,8 @@ class _Book:
     def start(self, data: Started) -> None:
         if not self.currency:
             self.currency, self.capital = data.currency, data.capital
-            self.cash = self.equity = self.peak_equity = data.capital
+            self.cash += data.capital  # a pod may have taken over what one bought of which no start was ever told
+            self.equity = self.peak_equity = data.capital
         if data.generation > self.generation:
             self.halted = None
         self.generation = data.generation

@@ -107,6 +107,12 @@ def test_the_second_start_keeps_the_money():
     assert (Decimal(1000), Decimal(600)) == (state.capital, state.cash)
 
 
+def test_what_was_bought_before_the_first_start_that_was_told_is_paid_for():
+    """A pod died with its disk, and the next one found its order at the exchange before it said that it had started."""
+    taken_over = (order("a", "buy"), fill("a", "buy", amount="2", price="100", fee="0.2"))
+    assert Decimal("799.8") == fold(events(*taken_over, START)).cash
+
+
 def test_folding_in_two_parts_equals_folding_at_once():
     """The state is enough: nothing else of the past matters."""
     history = events(
