@@ -13,7 +13,7 @@ from tradewind_engine.backtest import compiled
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
 from tradewind_engine.backtest.report import REASONS, Report
 from tradewind_engine.backtest.simulate import Costs
-from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, Integers, check_candles
+from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, Floats, Integers, check_candles
 from tradewind_engine.timeframes import infer_timeframe
 
 TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
@@ -54,15 +54,15 @@ def backtest_frame(
         CandleError: If a column is missing, or a row cannot be a candle; the message names both.
     """
     candles = _columns_of(frame)
-    beside = BESIDE.submit(_beside, candles)
+    room = np.empty(len(candles))
+    beside = BESIDE.submit(_beside, candles, room)
     try:
         told = timeframe or _timeframe_of(candles.ts)
-        report = run_backtest(document, {"": candles}, timeframe=told, capital=capital, costs=costs)
+        report = run_backtest(document, {"": candles}, timeframe=told, capital=capital, costs=costs, room=room)
     finally:
-        even, times = beside.result()  # what is no candle is refused, whatever came of it meanwhile
+        even, equity = beside.result()  # what is no candle is refused, whatever came of it meanwhile
     if not (timeframe or even) and (found := infer_timeframe(candles.ts)) != told:
         return backtest_frame(document, frame, capital=capital, costs=costs, timeframe=found)
-    equity = pd.Series(report.equity, times, name="equity", copy=False)
     return FrameResult(report.figures, equity, _trades_of(report), report)
 
 
@@ -73,9 +73,14 @@ def candles_of(frame: pd.DataFrame) -> Candles:
     return candles
 
 
-def _beside(candles: Candles) -> tuple[bool, pd.DatetimeIndex]:
-    """Return what `_check` does, and the open times as an index."""
-    return _check(candles), pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
+def _beside(candles: Candles, room: Floats) -> tuple[bool, "pd.Series[float]"]:
+    """Return what `_check` does, and a series by open time around `room`, which is being filled meanwhile.
+
+    The series comes first: it needs the interpreter, which is free while the signals are looked for.
+    """
+    times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
+    equity = pd.Series(room, times, name="equity", copy=False)
+    return _check(candles), equity
 
 
 def _trades_of(report: Report) -> pd.DataFrame:

@@ -33,6 +33,7 @@ from tradewind_engine.backtest.simulate import (
     rules_of,
     simulate,
 )
+from tradewind_engine.backtest.tape import play, tape_of
 from tradewind_engine.candles import Booleans, CandleError, Candles, Floats, gaps
 from tradewind_engine.strategy.evaluate import layers_of
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
@@ -50,6 +51,7 @@ def run_backtest(
     costs: Costs = DEFAULT_COSTS,
     markets: Mapping[str, MarketRules] = NO_MARKETS,
     decide_from_ms: int = 0,
+    room: Floats | None = None,
 ) -> Report:
     """Return what the document would have done.
 
@@ -62,6 +64,7 @@ def run_backtest(
         costs: What each fill pays.
         markets: What the market of a symbol takes; without it any amount is taken.
         decide_from_ms: Opening of the first candle at whose close an entry may be decided; earlier ones only inform.
+        room: Filled with the equity at each close and kept by the report, shape (n,); for one symbol only.
 
     Raises:
         CandleError: If there is no symbol, or one has fewer candles than one decision needs.
@@ -72,7 +75,9 @@ def run_backtest(
     check_history(document, candles, timeframe)
     rules = rules_of(document, capital / len(candles), costs)
     runs = {
-        symbol: run_symbol(document, history, at_market(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms)
+        symbol: run_symbol(
+            document, history, at_market(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms, room=room
+        )
         for symbol, history in candles.items()
     }
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
@@ -130,19 +135,36 @@ def check_history(document: StrategyDocument, candles: Mapping[str, Candles], ti
             raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
 
 
-def run_symbol(document: StrategyDocument, history: Candles, rules: kernel.Rules, *, decide_from_ms: int = 0) -> SymbolRun:
-    """Return what the document did with one symbol, no entry being decided on candles that open before `decide_from_ms`."""
-    layers = layers_of(document, history, compiled.COMPILED)
-    entry: Booleans = layers.own(document.entry.when)
-    exit_: Booleans = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
+def run_symbol(
+    document: StrategyDocument,
+    history: Candles,
+    rules: kernel.Rules,
+    *,
+    decide_from_ms: int = 0,
+    room: Floats | None = None,
+) -> SymbolRun:
+    """Return what the document did with one symbol, no entry being decided on candles that open before `decide_from_ms`.
+
+    `room` is filled with the equity if given, shape (n,).
+    """
+    entry, exit_, values = _signals(document, history)
     if decide_from_ms > history.ts[0]:
         entry = entry & (history.ts >= decide_from_ms)
-    measure = document.entry.size.measure
-    values: Floats = layers.own(measure) if measure else NOTHING
-    # each trade closed is one entry decided
-    equity, trades = np.empty(len(history)), np.empty((np.count_nonzero(entry), kernel.COLUMNS))
+    trades = np.empty((np.count_nonzero(entry), kernel.COLUMNS))  # each trade closed is one entry decided
+    equity = np.empty(len(history)) if room is None else room
     totals = simulate(history, entry, exit_, values, rules, equity=equity, trades=trades)
     return SymbolRun(totals, trades[: totals.closed], equity)
+
+
+def _signals(document: StrategyDocument, history: Candles) -> tuple[Booleans, Booleans, Floats]:
+    """Return what a document says at each close, entry and exit, and the measure that sizes it, if one does."""
+    measure = document.entry.size.measure
+    tape = None if measure else tape_of(document)
+    if tape is not None:
+        return *play(tape, history), NOTHING
+    layers = layers_of(document, history, compiled.COMPILED)
+    exit_: Booleans = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
+    return layers.own(document.entry.when), exit_, layers.own(measure) if measure else NOTHING
 
 
 def _figures_of_curve(equity: Floats, capital: float, timeframe: str, trades: Floats) -> dict[str, float | int | None]:
