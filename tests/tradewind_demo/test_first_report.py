@@ -34,6 +34,8 @@ def test_fees_and_verdict_are_told_in_words():
     assert "return -7.93 %, of it fees -6.50 %; buying and holding: 4.10 %" in told
     assert "trust high: enough trades, and no fault was found" in told
     assert "The market is made up" in told
+    idle = REPORT | {"trades": 0, "sharpe": None, "winRate": None, "totalReturn": 0.0, "feesPaid": 0.0}
+    assert "Sharpe -, win rate -" in "\n".join(verdict.lines(idle, simulated=False))
     doubtful = REPORT | {"trust": "low", "trustReasons": [{"message": "9 closed trades"}, {"message": "luck"}]}
     told = "\n".join(verdict.lines(doubtful, simulated=False))
     assert "trust low: 9 closed trades" in told

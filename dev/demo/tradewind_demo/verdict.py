@@ -8,9 +8,10 @@ CAPITAL = 10_000
 def lines(report: dict[str, Any], *, simulated: bool) -> list[str]:
     """Return the figures, how far to trust them and why, and what a simulated market can show."""
     fees, held = _percent(-report["feesPaid"] / CAPITAL), _percent(report["buyAndHoldReturn"])
+    sharpe = "-" if report["sharpe"] is None else f"{report['sharpe']:.2f}"
     told = [
         f"  return {_percent(report['totalReturn'])}, of it fees {fees}; buying and holding: {held}",
-        f"  drawdown {_percent(report['maxDrawdown'])}, Sharpe {report['sharpe']:.2f}, win rate {_percent(report['winRate'])}",
+        f"  drawdown {_percent(report['maxDrawdown'])}, Sharpe {sharpe}, win rate {_percent(report['winRate'])}",
         f"  {report['trades']} trades on {report['candles']} candles",
         f"  trust {report['trust']}: {_why(report)}",
     ]
@@ -24,5 +25,6 @@ def _why(report: dict[str, Any]) -> str:
     return reasons[0] if reasons else "enough trades, and no fault was found: this is what the rule did on these candles"
 
 
-def _percent(value: float) -> str:
-    return f"{value * 100:.2f} %"
+def _percent(value: float | None) -> str:
+    """Return a fraction as percent; what cannot be said, as the wins of no trade, is a dash."""
+    return "-" if value is None else f"{value * 100:.2f} %"
