@@ -101,7 +101,15 @@ def push_all(tags: dict[str, str], registry: str, say: Callable[[str], None]) ->
         command = ["buildah", "push", "--quiet", image]
         done = subprocess.run(command, env=cluster_images.buildah_env(), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise DemoError(f"pushing {image} failed (is `buildah login` needed?): {done.stderr[-800:]}")
+            raise DemoError(f"pushing {image} failed ({_remedy(done.stderr, registry)}): {done.stderr[-800:]}")
+
+
+def _remedy(told: str, registry: str) -> str:
+    """Return what a person may do about a push that failed."""
+    host = registry.partition("/")[0]
+    if "HTTP response to HTTPS client" in told:
+        return f"{host} speaks no TLS: name it in /etc/containers/registries.conf, as docs/guides/existing-cluster.md says"
+    return f"is `buildah login {host}` needed?"
 
 
 def _build(image: Image, name: str, base: str) -> None:
