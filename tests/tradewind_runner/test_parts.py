@@ -1,5 +1,6 @@
 """Clock, configuration and last words of a runner; and what its process must not load."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from tradewind_api.runner import BotConfig, MissingRange, TerminationMessage
+from tradewind_runner.bot import settle_down
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.exchange_clock import ExchangeClock
 from tradewind_runner.last_words import write_last_words
@@ -80,6 +82,21 @@ def test_a_bots_process_stays_lean():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+async def test_a_bot_that_trades_is_not_held_up_by_a_look_for_garbage_at_each_order():
+    """Ten thousand objects that stay are more than ten orders leave behind."""
+    before, turn, looks = gc.get_threshold(), sys.getswitchinterval(), []
+    try:
+        await settle_down(lambda: True)
+        gc.callbacks.append(lambda phase, _: looks.append(phase))
+        kept = [[] for _ in range(10_000)]
+        gc.callbacks.pop()
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+        sys.setswitchinterval(turn)
+    assert (10_000, []) == (len(kept), looks)
 
 
 def test_only_one_tls_context_of_a_bots_process_reads_the_authorities():
