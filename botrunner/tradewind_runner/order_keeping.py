@@ -15,6 +15,7 @@ from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, 
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.orders import Order
 from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
+from tradewind_engine.trading.risk import BREACHES
 from tradewind_engine.trading.sizing import exact, share_of_cash, stop_price, target_price
 from tradewind_engine.trading.standing import Facts, Standing
 from tradewind_runner import health
@@ -46,7 +47,7 @@ class OrderKeeping(AccountWatching):
     ) -> None:
         super().__init__(config, exchange, reporter, start, feed=feed, broker=broker)
         self._wakes: dict[str, asyncio.Event] = {}
-        self._sell: dict[str, str] = {}
+        self._sell: dict[str, str] = dict.fromkeys(start.state.leaving, "Exit")  # an earlier pod had not sold it yet
         self._guarded_here: set[str] = set()
         self._unsold: set[str] = set()  # what the exchange would not let us sell when it was asked last
         self._staged: dict[str, list[EventData]] = {}
@@ -109,6 +110,8 @@ class OrderKeeping(AccountWatching):
         closing = self.config.stop_policy == CLOSE
         if self._reporter.kill and closing:
             self._sell.setdefault(symbol, "Killed")
+        if self.state.halted in BREACHES and self.config.risk.on_breach == "Flatten":
+            self._sell.setdefault(symbol, "RiskBreach")
         if symbol in self._sell:
             return Wishes(sell=self._sell[symbol])
         if self._reporter.kill or (self.stopping and self.config.stop_policy == "CancelOrders"):

@@ -45,6 +45,7 @@ class _Book:
     last_candle_ms: dict[str, int] = field(default_factory=dict)
     last_buy_ms: dict[str, int] = field(default_factory=dict)
     rested: dict[str, int] = field(default_factory=dict)
+    leaving: dict[str, int] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
     open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     doubtful: dict[str, Intended] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class _Book:
             )
         if position.amount == 0:
             self.positions.pop(data.symbol, None)
+            self.leaving.pop(data.symbol, None)
             self.rested[data.symbol] = 0
         else:
             self.positions[data.symbol] = position
@@ -143,6 +145,8 @@ class _Book:
         if held is not None:
             peak = max(held.peak, data.high or Decimal(0))
             self.positions[data.symbol] = held.model_copy(update={"candles": held.candles + 1, "peak": peak})
+            if data.action == "Exit":
+                self.leaving.setdefault(data.symbol, data.candle_open_ms)
         if data.symbol in self.rested:
             self.rested[data.symbol] += 1
 
@@ -156,6 +160,7 @@ class _Book:
         if position.amount != 0:
             self.positions[data.symbol] = position
         elif self.positions.pop(data.symbol, None) is not None:
+            self.leaving.pop(data.symbol, None)
             self.rested[data.symbol] = 0  # what a sale left was too little to be sold: the trade is over
 
     def mark(self, data: Equity, at_ms: int) -> None:

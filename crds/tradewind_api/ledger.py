@@ -204,7 +204,8 @@ class LedgerState(Contract):
     may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters, and
     `unheard` the ids before it that the ledger has not heard of: most were never used, one may be at the exchange;
     `last_buy_ms` is the candle of the newest purchase: its decision may be lost with a pod, the purchase is not made again;
-    `rested` counts the candles since a symbol was last sold. `fees_elsewhere` are fees that were neither taken in base nor in
+    `rested` counts the candles since a symbol was last sold; `leaving` is the candle at which the strategy wanted out of what
+    is held still: a pod may die between that and the sale. `fees_elsewhere` are fees that were neither taken in base nor in
     quote, by currency: the account paid them, so they are in no figure of the bot.
     """
 
@@ -222,6 +223,7 @@ class LedgerState(Contract):
     last_candle_ms: dict[str, Milliseconds] = {}
     last_buy_ms: dict[str, Milliseconds] = {}
     rested: dict[str, int] = {}
+    leaving: dict[str, Milliseconds] = {}
     open_intents: dict[str, Intended] = {}
     open_trades: dict[str, dict[str, DecimalAmount]] = {}
     doubtful: dict[str, Intended] = {}

@@ -13,6 +13,7 @@ from faults.line import line_to
 from faults.matrix import BTC, check_promises
 from live_world import holding
 
+from tradewind_api.document.resolve import template, with_parameters
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_runner import reporter
 from tradewind_runner.order_desk import BlockedError
@@ -113,6 +114,48 @@ def test_f14_killed_between_the_answer_and_the_fills(holder):
     assert "Filled" == wait_for(lambda: closed(holder), 60)[0]["outcome"]
     ends_well(holder, bot)
     assert [FIRST] == [order["clientOrderId"] for order in holder.orders() if order["side"] == "BUY"]
+
+
+def killed_before_it_could_sell(live, kind, **wanted):
+    """Run a bot whose stop cannot be cancelled until the ledger has an event of a kind; return that event's bot, killed."""
+    live.faults({"match": {"method": "DELETE", "path": "/api/v3/order"}, "action": "drop"})
+    bot = live.start_bot()
+    wait_for(lambda: [item for item in live.portal.of_type(kind) if wanted.items() <= item.data.items()], 60)
+    bot.kill()
+    bot.wait()
+    assert [] == sellers(live)
+    live.faults()
+
+
+def first_sale_of_the_next(live):
+    """Start the next pod; return why it sold first."""
+    bot = live.start_bot(state=0)
+    wait_for(lambda: sellers(live), 60)
+    sales = [item.data["reason"] for item in live.portal.of_type("Intended") if item.data["side"] == "sell" and item.epoch == 2]
+    bot.send_signal(signal.SIGTERM)
+    assert 0 == bot.wait(30)
+    live.check()
+    return sales[0]
+
+
+def test_f14_killed_between_the_decision_to_sell_and_the_sale(live):
+    """The next pod sells, though its strategy says nothing of the kind.
+
+    The candle has its decision in the ledger already, and a cross comes once: without that the position would stay.
+    """
+    crossing = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5}).to_json()
+    live.configure(strategy=crossing | {"timeframe": "1m", "protect": {"stopLossPercent": 50}})
+    killed_before_it_could_sell(live, "Decision", action="Exit")
+    live.configure(strategy=holding())
+    assert "Exit" == first_sale_of_the_next(live)
+
+
+def test_f14_killed_between_a_halt_that_sells_and_the_sale(live):
+    """A loss beyond the limit, with `onBreach: Flatten`: the next pod is halted, and sells."""
+    live.configure(strategy=holding(), risk={"maxDrawdownPercent": 0.05, "onBreach": "Flatten"})
+    killed_before_it_could_sell(live, "Halted", reason="MaxDrawdown")
+    assert "RiskBreach" == first_sale_of_the_next(live)
+    assert "MaxDrawdown" == live.state().halted
 
 
 def test_f15_two_pods_of_one_bot(holder):

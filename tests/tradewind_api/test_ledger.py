@@ -91,6 +91,19 @@ def test_a_trade_is_over_when_what_its_sale_left_is_booked_away():
     assert 1 == state.rested["BTC/USDT"]
 
 
+def test_that_a_strategy_wants_out_outlives_the_pod_until_all_is_sold():
+    """Decided, half sold, then the rest; the next trade begins without it. Whoever holds nothing has nothing to leave."""
+    leave = Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="Exit")
+    assert {} == fold(events(START, leave)).leaving
+    held = [START, order("a", "buy"), fill("a", "buy", amount="2", price="100", fee="0")]
+    half, rest = (fill("b", "sell", amount="1", price="100", fee="0").model_copy(update={"trade_id": name}) for name in "12")
+    later = leave.model_copy(update={"candle_open_ms": 120_000})
+    leaving = [*held, leave, order("b", "sell"), half, later]
+    assert {"BTC/USDT": 60_000} == fold(events(*leaving)).leaving
+    assert {} == fold(events(*leaving, rest)).leaving
+    assert {} == fold(events(*leaving, Adjusted(symbol="BTC/USDT", amount=Decimal(-1), reason="Dust"))).leaving
+
+
 def test_a_halt_outlives_the_pod_and_ends_with_an_edit():
     """A new pod of the same generation stays halted, one of a newer generation does not."""
     halted = fold(events(START, Halted(reason="DailyLoss", message="-3 %")))

@@ -7,6 +7,9 @@ from decimal import Decimal
 from tradewind_api.ledger import LedgerState, Position, Side
 from tradewind_api.runner import RiskLimits
 
+BREACHES = frozenset({"MaxDrawdown", "MaxDailyLoss"})
+"""What `breach` may find: the words before the colon, which stand in the ledger's halt."""
+
 
 def breach(state: LedgerState, limits: RiskLimits) -> str | None:
     """Return why the bot must halt, None if its losses are within the limits, or its owner only wants to be told."""
