@@ -11,11 +11,15 @@ from pathlib import Path
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold the folder itself, making it where it is missing; waits for whoever holds it, who may remove it meanwhile."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue  # removed since the line before
+        except FileExistsError:
+            if folder.is_file():
+                raise
+            continue  # it was there for mkdir, and was removed before mkdir had looked what it is
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _is(handle, folder):
             break
