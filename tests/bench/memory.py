@@ -77,6 +77,7 @@ def weigh(figures, folder):
             for (name, budget), pid in zip(BUDGETS.items(), pids, strict=True):
                 now, most = resident(pid)
                 figures.add(f"{name} at rest, MiB", now, most=budget, note=f"most ever {most:.1f}")
+            operator.kill()  # from here on the tenant's rights are given by portal_cluster, which plays the operator
             weigh_used(figures, portal, api, folder)
         finally:
             world.close()
