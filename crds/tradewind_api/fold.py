@@ -152,8 +152,9 @@ class _Book:
 
     def adjust(self, data: Adjusted) -> None:
         held = self.positions.get(data.symbol, Position())
-        self.cash += data.cash
         kept = min(Decimal(1), max(Decimal(0), 1 + data.amount / held.amount)) if held.amount > 0 else Decimal(1)
+        self.cash += data.cash
+        self.realized_pnl += data.cash - held.cost * (1 - kept)  # what is gone was paid for: cash = capital + gains - cost
         position = held.model_copy(
             update={"amount": held.amount + data.amount, "cost": held.cost * kept, "notional": held.notional * kept}
         )

@@ -127,7 +127,7 @@ async def live(document, candles, folder):
     )  # fmt: skip
     broker, feed = CandleBroker(candles), ReplayFeed(candles, lookback_of(document))
     market = Market(SYMBOL, STEP, Decimal(5), active=True, price_tick=Decimal("1e-12"))
-    clock = SimpleNamespace(now_ms=lambda: int(candles.ts[broker.index]) + 1, synced=True, speed=1.0)
+    clock = SimpleNamespace(now_ms=lambda: int(candles.ts[broker.index]) + 1, synced=True, speed=1.0, problem=str)
 
     async def connect(symbols, *, held=()):
         return {SYMBOL: market}

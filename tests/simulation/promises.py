@@ -30,7 +30,8 @@ def check(world) -> None:
     booked = Counter(str(item.data["tradeId"]) for item in events if item.type == "Filled")
     promise.same(LOST, "trades of ours, by id, and how often each is booked", Counter(ours), booked)
     held = state.positions[SYMBOL].amount if SYMBOL in state.positions else Decimal(0)
-    promise.same(ORPHAN, "amount held", venue.base, held)
+    written_off = sum((-Decimal(item.data["amount"]) for item in events if item.type == "Adjusted"), Decimal(0))
+    promise.same(ORPHAN, "amount held, and what lies there because it is too little to sell", venue.base, held + written_off)
     promise.same(ORPHAN, "cash", venue.cash, state.cash)
     cost = state.positions[SYMBOL].cost if SYMBOL in state.positions else Decimal(0)
     gained = state.capital + state.realized_pnl - cost  # a part's cost is a division, which ends at the 28th digit

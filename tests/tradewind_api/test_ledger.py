@@ -87,6 +87,7 @@ def test_a_trade_is_over_when_what_its_sale_left_is_booked_away():
     dust = Adjusted(symbol="BTC/USDT", amount=Decimal("-0.007"), reason="Dust")
     state = fold(events(START, order("a", "buy"), bought, order("b", "sell"), sold, dust))
     assert ({}, 0) == (state.positions, state.rested["BTC/USDT"])
+    assert (Decimal("998.801"), Decimal("-1.199")) == (state.cash, round(state.realized_pnl, 12))  # it cost what it cost
     state = fold(events(Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="None")), state)
     assert 1 == state.rested["BTC/USDT"]
 
