@@ -55,13 +55,13 @@ def _compiled(plain: Callable[..., None]) -> Callable[[Floats, Any], Floats]:
     return call
 
 
-_mean, _variance, _crosses = loop(window_loops.mean), loop(window_loops.variance), loop(window_loops.crosses)
+mean, variance, crosses = loop(window_loops.mean), loop(window_loops.variance), loop(window_loops.crosses)
 
 
 def _divided(*, by_period: bool) -> Callable[[Floats, int], Floats]:
     def call(values: Floats, period: int) -> Floats:
         out = np.empty(values.size)
-        _mean(values, period, float(period) if by_period else 1.0, out, window_loops.room(2, period))
+        mean(values, period, float(period) if by_period else 1.0, out, window_loops.room(2, period))
         return out
 
     return call
@@ -69,13 +69,13 @@ def _divided(*, by_period: bool) -> Callable[[Floats, int], Floats]:
 
 def _varied(values: Floats, period: int) -> Floats:
     out = np.empty(values.size)
-    _variance(values, period, out, window_loops.room(6, period))
+    variance(values, period, out, window_loops.room(6, period))
     return out
 
 
 def _crossed(first: Floats, second: Floats) -> Booleans:
     out = np.empty(first.size, dtype=np.bool_)
-    _crosses(first, second, out)
+    crosses(first, second, out)
     return out
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tradewind_api.document.model import Node, StrategyDocument
 from tradewind_api.document.validation import evaluation_order, lookback_of
 from tradewind_api.operations import PRICES
-from tradewind_engine.backtest.compiled import _crosses, _mean
+from tradewind_engine.backtest.compiled import crosses, mean
 from tradewind_engine.backtest.loading import loop
 from tradewind_engine.candles import Booleans, Candles, Floats, Integers
 from tradewind_engine.operations import window_loops
@@ -60,9 +60,9 @@ def _play(prices, steps, numbers, back, slots, rows, ends, entry, exit_):  # typ
                 for i in range(size):
                     out[i] = number
             elif code == MEAN:
-                _mean(first, int(number), number, out, rows)
+                mean(first, int(number), number, out, rows)
             elif code == CROSSES:
-                _crosses(first, second, out)
+                crosses(first, second, out)
             elif code == ABOVE:
                 for i in range(size):
                     out[i] = first[i] > second[i]
