@@ -20,7 +20,8 @@ TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
 BESIDE = ThreadPoolExecutor(1, "candle-check")  # another processor, if there is one, for what needs no simulation
 TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", "entry_price", "exit_price", "amount", "profit", "fees", "reason"])
 TIMES, NUMBERS, REASON = np.array([0, 1]), np.array([2, 3, 4, 5, 6]), np.array([7])  # places of the columns of one kind
-REASON_NAMES = pd.CategoricalDtype([REASONS[float(code)] for code in range(len(REASONS))])
+OPEN_TIMES: Any = pd.array(np.empty(0, "datetime64[ms]"))  # arrays of pandas' own, for others to be made like them
+REASON_NAMES: Any = pd.Categorical([], [REASONS[float(code)] for code in range(len(REASONS))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _beside(candles: Candles, room: Floats) -> tuple[bool, "pd.Series[float]"]:
 
     The series comes first: it needs the interpreter, which is free while the signals are looked for.
     """
-    times = pd.DatetimeIndex(candles.ts.view("datetime64[ms]"), copy=False)
+    times = pd.DatetimeIndex(_like(OPEN_TIMES, candles.ts.view("datetime64[ms]")), copy=False)
     equity = pd.Series(room, times, name="equity", copy=False)
     return _check(candles), equity
 
@@ -92,9 +93,14 @@ def _trades_of(report: Report) -> pd.DataFrame:
     count = len(trades.table)
     times, numbers, codes = np.empty((2, count), np.int64), np.empty((5, count)), np.empty(count, np.int8)
     compiled.turn(trades.table, trades.ts, times, numbers, codes)
-    reasons = pd.Categorical.from_codes(codes, dtype=REASON_NAMES, validate=False)
-    blocks = [(times.view("datetime64[ms]"), TIMES), (numbers, NUMBERS), (reasons, REASON)]
+    opened, reasons = _like(OPEN_TIMES, times.view("datetime64[ms]")), _like(REASON_NAMES, codes)
+    blocks = [(opened, TIMES), (numbers, NUMBERS), (reasons, REASON)]
     return create_dataframe_from_blocks(blocks, index=pd.RangeIndex(count), columns=TRADE_COLUMNS)
+
+
+def _like(array: Any, values: Any) -> Any:
+    """Return an array of pandas' around values that need no look: pandas asks what they may be in a hundred steps otherwise."""
+    return array._from_backing_data(values)  # noqa: SLF001 - pandas' own short way
 
 
 def _columns_of(frame: pd.DataFrame) -> Candles:
