@@ -102,3 +102,22 @@ def test_a_changed_document_gets_a_tape_of_its_own():
     second = tape_of(parse_document(raw))
     assert first.numbers.tolist() != second.numbers.tolist()
     assert first.entry != second.entry
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["nodes"][1].update(params={"period": 18}),
+        lambda raw: raw["nodes"][1].update({"in": ["high"]}),
+        lambda raw: raw["nodes"][3].update(op="crosses_below"),
+        lambda raw: raw["entry"].update(when="over"),
+        lambda raw: raw["exit"].update(when="under"),
+    ],
+)
+def test_each_part_that_signals_are_made_of_makes_another_tape(change):
+    """A tape kept from another document would be what that one says."""
+    raw = document("up", "down").to_json()
+    first = tape_of(parse_document(raw))
+    change(raw)
+    assert str(first) != str(tape_of(parse_document(raw)))
+    same(parse_document(raw), market(6, 500))

@@ -5,7 +5,7 @@ caches. What a node says depends on its window alone, so a tile with as many can
 whole series say, to the last bit; a test holds it to that. Documents with anything else are evaluated node by node.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tradewind_engine.backtest.compiled import crosses, mean
 from tradewind_engine.backtest.loading import loop
 from tradewind_engine.candles import Booleans, Candles, Floats, Integers
 from tradewind_engine.operations import window_loops
-from tradewind_engine.strategy.evaluate import keywords_of
+from tradewind_engine.strategy.evaluate import keywords_of, said_of
 
 TILE = 1024  # candles, at least; longer than what is looked back at, or most of the work would be on that
 PRICE, CONSTANT, MEAN, CROSSES, ABOVE, ALL, ANY, NOT = range(8)
@@ -24,7 +24,7 @@ CODES = {"sma": MEAN, "crosses_above": CROSSES, "crosses_below": CROSSES, "above
 CODES |= {"all": ALL, "any": ANY, "not": NOT}
 TURNED = frozenset({"crosses_below", "below"})  # the same with its inputs in the other order
 MOST_KEPT = 64  # documents
-_KEPT: dict[str, "Tape | None"] = {}
+_KEPT: dict[Any, "Tape | None"] = {}
 
 
 class Tape(NamedTuple):
@@ -101,8 +101,8 @@ def _lent(price: Floats) -> Floats:
 
 
 def tape_of(document: StrategyDocument) -> Tape | None:
-    """Return the tape of a document, None if it has other nodes than those of CODES; kept by what the document says."""
-    said = document.model_dump_json()
+    """Return the tape of a document, None if it has other nodes than those of CODES; kept by what its nodes and signals say."""
+    said = document.entry.when, document.exit and document.exit.when, said_of(document)
     if said not in _KEPT:
         if len(_KEPT) >= MOST_KEPT:
             _KEPT.clear()

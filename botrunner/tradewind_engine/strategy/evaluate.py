@@ -97,10 +97,15 @@ def layers_of(document: StrategyDocument, candles: Candles, loops: Loops = PLAIN
     return layers
 
 
+def said_of(document: StrategyDocument) -> tuple[Any, ...]:
+    """Return all that the nodes of a document say, to keep by it what is made of them."""
+    said = [(node.id, node.op, tuple(node.inputs), tuple(node.params.items()), node.timeframe) for node in document.nodes]
+    return document.timeframe, *said
+
+
 def _bound(document: StrategyDocument, loops: Loops) -> tuple[BoundNode, ...]:
     """Return the nodes, each after its inputs. Kept by what they say, as each of them is bound anew otherwise."""
-    said = [(node.id, node.op, tuple(node.inputs), tuple(node.params.items()), node.timeframe) for node in document.nodes]
-    key = (loops, document.timeframe, *said)
+    key = loops, said_of(document)
     found = _KEPT.get(key)
     if found is None:
         if len(_KEPT) >= MOST_KEPT:
