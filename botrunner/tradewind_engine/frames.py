@@ -1,6 +1,5 @@
 """The public border to pandas: frames in, frames out. Nothing inside the engine knows them, and no bot's pod has pandas."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +10,13 @@ from pandas.api.internals import create_dataframe_from_blocks
 from tradewind_api.document.model import TIMEFRAME_MS, StrategyDocument
 from tradewind_engine.backtest import compiled
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, run_backtest
-from tradewind_engine.backtest.report import REASONS, Report
+from tradewind_engine.backtest.report import REASONS, Report, SymbolTrades
 from tradewind_engine.backtest.simulate import Costs
+from tradewind_engine.beside import BESIDE, Task
 from tradewind_engine.candles import COLUMNS, SECONDS, CandleError, Candles, Floats, Integers, check_candles
 from tradewind_engine.timeframes import infer_timeframe
 
 TIMEFRAME_OF = {length: name for name, length in TIMEFRAME_MS.items()}
-BESIDE = ThreadPoolExecutor(1, "candle-check")  # another processor, if there is one, for what needs no simulation
 TRADE_COLUMNS = pd.Index(["entry_time", "exit_time", "entry_price", "exit_price", "amount", "profit", "fees", "reason"])
 TIMES, NUMBERS, REASON = np.array([0, 1]), np.array([2, 3, 4, 5, 6]), np.array([7])  # places of the columns of one kind
 OPEN_TIMES: Any = pd.array(np.empty(0, "datetime64[ms]"))  # arrays of pandas' own, for others to be made like them
@@ -56,15 +55,24 @@ def backtest_frame(
     """
     candles = _columns_of(frame)
     room = np.empty(len(candles))
-    beside = BESIDE.submit(_beside, candles, room)
+    beside = BESIDE.give(_beside, candles, room)
+    closed: list[Task[pd.DataFrame]] = []
     try:
         told = timeframe or _timeframe_of(candles.ts)
-        report = run_backtest(document, {"": candles}, timeframe=told, capital=capital, costs=costs, room=room)
+        report = run_backtest(
+            document,
+            {"": candles},
+            timeframe=told,
+            capital=capital,
+            costs=costs,
+            room=room,
+            closed=lambda trades: closed.append(BESIDE.give(_trades_of, trades)),
+        )
     finally:
         even, equity = beside.result()  # what is no candle is refused, whatever came of it meanwhile
     if not (timeframe or even) and (found := infer_timeframe(candles.ts)) != told:
         return backtest_frame(document, frame, capital=capital, costs=costs, timeframe=found)
-    return FrameResult(report.figures, equity, _trades_of(report), report)
+    return FrameResult(report.figures, equity, closed[0].result(), report)
 
 
 def candles_of(frame: pd.DataFrame) -> Candles:
@@ -84,12 +92,11 @@ def _beside(candles: Candles, room: Floats) -> tuple[bool, "pd.Series[float]"]:
     return _check(candles), equity
 
 
-def _trades_of(report: Report) -> pd.DataFrame:
+def _trades_of(trades: SymbolTrades) -> pd.DataFrame:
     """Return the closed trades. Columns of one kind are rows of one array, as pandas keeps them, so it takes them as they are.
 
     From eight single columns a frame takes four times as long.
     """
-    trades = report.tables[0]
     count = len(trades.table)
     times, numbers, codes = np.empty((2, count), np.int64), np.empty((5, count)), np.empty(count, np.int8)
     compiled.turn(trades.table, trades.ts, times, numbers, codes)

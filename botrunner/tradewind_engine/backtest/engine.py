@@ -1,7 +1,7 @@
 """A document over history: candles and costs in, report out. The same call serves `tw` and the pod in the cluster."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -52,6 +52,7 @@ def run_backtest(
     markets: Mapping[str, MarketRules] = NO_MARKETS,
     decide_from_ms: int = 0,
     room: Floats | None = None,
+    closed: Callable[[SymbolTrades], object] | None = None,
 ) -> Report:
     """Return what the document would have done.
 
@@ -65,6 +66,7 @@ def run_backtest(
         markets: What the market of a symbol takes; without it any amount is taken.
         decide_from_ms: Opening of the first candle at whose close an entry may be decided; earlier ones only inform.
         room: Filled with the equity at each close and kept by the report, shape (n,); for one symbol only.
+        closed: Called with the closed trades of each symbol before anything is measured, which takes a while.
 
     Raises:
         CandleError: If there is no symbol, or one has fewer candles than one decision needs.
@@ -80,6 +82,10 @@ def run_backtest(
         )
         for symbol, history in candles.items()
     }
+    tables = [SymbolTrades(symbol, candles[symbol].ts, run.trades) for symbol, run in runs.items()]
+    if closed:
+        for table in tables:
+            closed(table)
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
     length = timeframe_ms(timeframe)
     missing = sum((b - a) // length for history in candles.values() for a, b in gaps(history, length))
@@ -111,7 +117,7 @@ def run_backtest(
         exchange=exchange,
         timeframe=timeframe,
         figures=figures,
-        tables=[SymbolTrades(symbol, candles[symbol].ts, run.trades) for symbol, run in runs.items()],
+        tables=tables,
         ts=ts,
         equity=equity,
         warnings=_warnings(profits.size, int(missing), costs),
