@@ -15,7 +15,7 @@ NOTHING: Floats = np.empty(0)
 NO_TRADES: Floats = np.empty((0, kernel.COLUMNS))
 
 
-# Address in a document, the kernel's rule that it sets, and the unit it is written in.
+# Address in a document, the kernel's rule that it sets, and the unit it is written in: a whole one of whole numbers.
 RULE_OF = {
     "size.percentOfEquity": ("share", 100.0),
     "size.quote": ("quote", 1.0),
@@ -23,9 +23,9 @@ RULE_OF = {
     "protect.stopLossPercent": ("stop", 100.0),
     "protect.takeProfitPercent": ("target", 100.0),
     "protect.trailingStopPercent": ("trailing", 100.0),
-    "protect.maxCandlesInTrade": ("longest", 1.0),
-    "protect.cooldownCandles": ("cooldown", 1.0),
-    "ladder.steps": ("steps", 1.0),
+    "protect.maxCandlesInTrade": ("longest", 1),
+    "protect.cooldownCandles": ("cooldown", 1),
+    "ladder.steps": ("steps", 1),
     "ladder.spacingPercent": ("spacing", 100.0),
     "ladder.sizeFactor": ("factor", 1.0),
     "ladder.capPercent": ("cap", 100.0),
@@ -68,19 +68,19 @@ class SymbolRun:
 def rules_of(document: StrategyDocument, capital: float, costs: Costs) -> kernel.Rules:
     """Return the kernel's rules for a document."""
     maker = costs.fee_bps if costs.maker_bps is None else costs.maker_bps
-    rules = kernel.Rules(
-        capital=float(capital),
-        fee=costs.fee_bps / 10_000.0,
-        maker=maker / 10_000.0,
-        slippage=costs.slippage_bps / 10_000.0,
-    )
     sections = {"size": document.entry.size, "ladder": document.entry.ladder, "protect": document.protect}
     values = {
         address: value
         for address, (section, attribute) in ATTRIBUTES.items()
         if (value := getattr(sections[section], attribute, None)) is not None
     }
-    return with_values(rules, values)
+    return kernel.Rules(
+        capital=float(capital),
+        fee=costs.fee_bps / 10_000.0,
+        maker=maker / 10_000.0,
+        slippage=costs.slippage_bps / 10_000.0,
+        **_rules_set(values),
+    )
 
 
 def at_market(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
@@ -90,12 +90,14 @@ def at_market(rules: kernel.Rules, market: MarketRules) -> kernel.Rules:
 
 def with_values(rules: kernel.Rules, values: Mapping[str, Any]) -> kernel.Rules:
     """Return `rules` with the values of those addresses that set a rule."""
-    changes: dict[str, Any] = {}
-    for address, value in values.items():
-        if address in RULE_OF:
-            name, unit = RULE_OF[address]
-            changes[name] = value / unit if isinstance(getattr(rules, name), float) else int(value)
+    changes = _rules_set(values)
     return rules._replace(**changes) if changes else rules
+
+
+def _rules_set(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the kernel's rules by name that the values of addresses set, those that set none left out."""
+    known = [(*RULE_OF[address], value) for address, value in values.items() if address in RULE_OF]
+    return {name: value / unit if isinstance(unit, float) else int(value) for name, unit, value in known}
 
 
 def simulate(
