@@ -119,7 +119,9 @@ def test_without_a_registry_the_images_are_put_into_an_archive(person: Person, b
 
 def check_output(person: Person, told: str) -> None:
     """What `make up` promises at its end is there, and all that it prints works."""
-    assert re.search(r"return -?\d+\.\d\d %, drawdown \d+\.\d\d %", told)
+    assert re.search(r"return -?\d+\.\d\d %, of it fees -\d+\.\d\d %; buying and holding: -?\d+\.\d\d %", told)
+    assert re.search(r"drawdown \d+\.\d\d %, Sharpe -?\d+\.\d\d, win rate \d+\.\d\d %", told)
+    assert re.search(r"^  trust (high|doubtful|low): .+", told, re.MULTILINE)
     assert re.search(r"\d+ trades on \d+ candles", told)
     assert re.search(r"last fills: .* (buy|sell) [\d.]+ at [\d.]+", told)
     url = re.search(r"^URL +(\S+)", told, re.MULTILINE)[1]
