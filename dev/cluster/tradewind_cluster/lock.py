@@ -17,8 +17,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         except FileNotFoundError:
             continue  # removed since the line before
         except FileExistsError:
-            if folder.is_file():
-                raise
+            if folder.is_file() or folder.is_symlink():
+                raise  # a file, or a link that leads nowhere
             continue  # it was there for mkdir, and was removed before mkdir had looked what it is
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _is(handle, folder):
