@@ -19,7 +19,7 @@ help: ## Show this list
 setup: $(VENV)/.ready ## Make .venv with all that development needs
 
 $(VENV)/.ready: requirements-dev.txt
-	@echo "making $(VENV) from requirements-dev.txt (hash-checked)"
+	@echo "making $(VENV) from requirements-dev.txt (hash-checked; some minutes, silently)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -66,15 +66,15 @@ $(PEERS)/.ready: requirements-peers.txt
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.txt
 	@touch $@
 
-# Ended at any time it goes on where it was: what is done stands in the file.
-SOAK ?= soak.jsonl
+# Ended at any time it goes on where it was: what is done of this commit stands in the file.
+SOAK ?= soak-$(shell git describe --always --dirty).jsonl
 
 .PHONY: three-ways
 three-ways: setup ## Seven strategies as back-test, paper bot and live bot on the same recorded candles (a minute; part of `make test`)
 	@$(BIN)/pytest -v -m three_ways
 
 .PHONY: soak
-soak: setup ## 20,000 simulated bot-hours with a million faults, and 300 kills of real processes (hours; SOAK= file to go on with)
+soak: setup ## 20,000 simulated bot-hours with a million faults, and 300 kills of real processes (hours; a failed seed is told and fails the end; SOAK= file to go on with)
 	@$(BIN)/python tests/simulation/run.py --seed 1000 --seeds 2000 --hours 10 --processes 300 --jobs $$(nproc) --shrink --resume $(SOAK)
 
 .PHONY: bench-engine
@@ -90,7 +90,7 @@ bench-simulator: setup ## Orders a second that the simulated exchange takes on o
 	@$(BIN)/python tests/bench/simulator.py; rest=$$?; $(BIN)/python tests/bench/simulator_streams.py && exit $$rest
 
 .PHONY: bench-memory
-bench-memory: setup ## Resident memory at rest of operator, portal, paper bot and simulated exchange, and the images' sizes (a minute)
+bench-memory: setup ## Resident memory of operator, portal (at rest, after candles, after events), paper bot and exchange; the images' sizes (a minute)
 	@$(BIN)/python tests/bench/memory.py
 
 # What `make up` and `tw` need, and no development tool.
@@ -99,7 +99,7 @@ RUN := .venv-run
 $(RUN)/.ready: requirements-cli.txt requirements-cluster.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer is needed (apt-get install python3 python3-venv)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv: for $(RUN)"; apt-get update -qq && apt-get install -y -qq python3-venv; }
-	@echo "making $(RUN) from requirements-cli.txt and requirements-cluster.txt (hash-checked)"
+	@echo "making $(RUN) from requirements-cli.txt and requirements-cluster.txt (hash-checked; a minute, silently)"
 	@test -x $(RUN)/bin/python || $(PYTHON) -m venv $(RUN)
 	@for file in $^; do $(RUN)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $$file || exit 1; done
 	@printf '%s\n' crds botrunner portal dev/cluster dev/demo | sed "s|^|$(CURDIR)/|" > \

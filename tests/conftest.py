@@ -1,5 +1,6 @@
 """What all tests share: where recorded market data lies."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -18,3 +19,13 @@ def recorded() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+def pytest_unconfigure():
+    """Let go of what DuckDB would call leaked at the end.
+
+    A bot's quick start has frozen it (its pod has no DuckDB). And Hypothesis has left a callback, which outlives the last look
+    for garbage with all modules that it knows of.
+    """
+    gc.unfreeze()
+    gc.callbacks.clear()

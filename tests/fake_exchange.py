@@ -158,6 +158,9 @@ class FakeBroker:
             total[base] = total.get(base, Decimal(0)) + sign * order.filled
         return Balances(total, total)
 
+    async def warm(self, orders: int) -> None:
+        """There is no way to go."""
+
     async def key_trouble(self) -> str:
         return ""
 

@@ -1,4 +1,4 @@
-"""The engine: pure arithmetic over candles. No I/O but candle files, no clock, no network.
+"""The engine: pure arithmetic over candles. No I/O but candle files and a search's scratch file, no clock, no network.
 
 - candles, candle_files, resampling, timeframes: closed candles as arrays
 - operations: the arithmetic of each declared operation

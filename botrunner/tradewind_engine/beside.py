@@ -12,23 +12,20 @@ Result = TypeVar("Result")
 
 
 class Task(Generic[Result]):
-    """A call that somebody does once."""
+    """A call that somebody does once. One that failed in the thread, which none should, fails again before who asks for it."""
 
     def __init__(self, call: Callable[..., Result], *arguments: Any) -> None:
         self._call, self._arguments = call, arguments
         self._begun, self._running = Lock(), Lock()
         self._running.acquire()
-        self._error: BaseException | None = None
-        self._found: Result
+        self._found: list[Result] = []
 
     def do(self) -> None:
         """Do it, unless somebody has begun."""
         if not self._begun.acquire(blocking=False):
             return
         try:
-            self._found = self._call(*self._arguments)
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            self._error = error
+            self._found.append(self._call(*self._arguments))
         finally:
             self._running.release()
 
@@ -36,13 +33,14 @@ class Task(Generic[Result]):
         """Return what the call returned, or raise what it raised."""
         self.do()
         with self._running:
-            if self._error:
-                raise self._error
-            return self._found
+            return self._found[0] if self._found else self._call(*self._arguments)
 
 
 class Worker:
-    """A thread that does tasks in the order in which they were given. It ends with the process; a fork begins another."""
+    """A thread that does tasks in the order in which they were given. It ends with the process, or a task that fails.
+
+    Where it has ended, as in a fork, the next task begins another.
+    """
 
     def __init__(self) -> None:
         self._tasks: SimpleQueue[Task[Any]] = SimpleQueue()

@@ -74,7 +74,10 @@ def check_candles(candles: Candles) -> None:
     for name in COLUMNS[1:]:
         values = getattr(candles, name)
         _refuse(~np.isfinite(values), name, candles, "is not a finite number: remove the row (a gap is allowed)")
-        _refuse(values < 0 if name == "volume" else values <= 0, name, candles, "must be positive")
+        if name == "volume":
+            _refuse(values < 0, name, candles, "must not be negative")
+        else:
+            _refuse(values <= 0, name, candles, "must be positive")
         _refuse(values >= (MOST_VOLUME if name == "volume" else MOST_PRICE), name, candles, "is more than any market has")
     _refuse(candles.high < np.maximum(candles.open, candles.close), "high", candles, "is below open or close")
     _refuse(candles.low > np.minimum(candles.open, candles.close), "low", candles, "is above open or close")

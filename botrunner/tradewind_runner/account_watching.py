@@ -11,6 +11,7 @@ from typing import Protocol
 from tradewind_api.ledger import Intended
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.trading.rounding import MarketRules
+from tradewind_runner.before_close import before_closes
 from tradewind_runner.bot_loop import BotLoop
 from tradewind_runner.brokers.errors import BrokerError, refusal
 from tradewind_runner.brokers.port import Balances, Broker, receive_window_ms
@@ -24,6 +25,7 @@ from tradewind_runner.spread import spread
 
 log = logging.getLogger("tradewind.runner")
 BALANCES_S, RETRY_S, REFUSED_S = 60.0, 2.0, 60.0
+MOST_WARM = 4  # for so many orders at one close the way is open beforehand
 KEY_S = 3600.0  # how often the exchange is asked what the key may do: its owner can change that at any time
 UNCHECKED = "CredentialsUnchecked: the exchange has not said yet what the key may do"
 
@@ -110,7 +112,14 @@ class AccountWatching(BotLoop):
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         self._unchecked = UNCHECKED if self.config.mode == "Live" else ""
-        watches = (self.desk.run, self._follow_orders, self._keep_balances, self._watch_key, self._end_when_fenced)
+        watches = (
+            self.desk.run,
+            self._follow_orders,
+            self._keep_balances,
+            self._watch_key,
+            self._end_when_fenced,
+            self._stay_warm,
+        )
         for watch in watches:
             tasks.create_task(watch())
 
@@ -167,6 +176,14 @@ class AccountWatching(BotLoop):
             with contextlib.suppress(TimeoutError):  # wait_for would swallow a cancel that comes together with the event
                 async with asyncio.timeout(BALANCES_S):
                     await self._balances_due.wait()
+
+    async def _stay_warm(self) -> None:
+        """Have the way to the exchange open shortly before each close, so that no order at the close waits for that."""
+        async for _ in before_closes(self._exchange.clock, self._length):
+            try:
+                await self._broker.warm(min(len(self.config.symbols), MOST_WARM))
+            except BrokerError as exc:
+                log.info("the way of orders: %s", exc)
 
     async def _may_leave(self, intent: Intended) -> None:
         """Return when an order may go out; see OrderDesk."""

@@ -27,13 +27,13 @@ from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import CandleError, Candles
 from tradewind_engine.honesty.verdict import judge
-from tradewind_engine.optimise.search import State
+from tradewind_engine.optimise.book import State
 from tradewind_engine.optimise.study import NothingFoundError
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
 from tradewind_runner.last_words import write_last_words
 from tradewind_runner.optimisation import costs_of, markets_of, optimise, patiently
 from tradewind_runner.portal import DataMissingError, PortalClient, PortalError
-from tradewind_runner.settings import RunnerSettings
+from tradewind_runner.settings import VERSION, RunnerSettings
 
 log = logging.getLogger("tradewind.runner")
 EXIT_FAILED = 1
@@ -110,12 +110,29 @@ def run(config: BacktestConfig, candles: dict[str, Candles]) -> dict[str, Any]:
     return report.to_json() | judge(report).to_json()
 
 
+def opening(config: BacktestConfig) -> str:
+    """Return the first line of a back-test's pod: whose it is, and what is asked."""
+    one, data = config.backtest, config.dataset
+    asked = "back-test" if config.optimization is None else f"optimisation in {config.optimization.shards} shards"
+    return (
+        f"runner {VERSION}: {asked} {one.namespace}/{one.name} of {one.tenant}: {' '.join(data.symbols)} {data.timeframe}"
+        f" of {data.exchange}, {day(data.from_ms)} to {day(data.to_ms)}"
+    )
+
+
+def day(ms: int) -> str:
+    """Return a UTC time to the minute."""
+    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(ms / 1000))
+
+
 async def work(settings: RunnerSettings) -> TerminationMessage:
     """Do the whole of it and return the last words."""
     config = ConfigFile(settings.config, BacktestConfig).read()
+    log.info("%s", opening(config))
     parse_document(config.strategy)
     async with PortalClient(settings.portal_url, settings.token_file, ca=settings.portal_ca) as portal:
         candles = await fetch(portal, config)
+        log.info("candles are there: %s", ", ".join(f"{len(found.ts)} of {name}" for name, found in candles.items()))
         prepare()
         if config.optimization is None:
             body = await asyncio.to_thread(run, config, candles)

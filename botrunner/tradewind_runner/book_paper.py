@@ -32,6 +32,7 @@ class BookPaper(PaperBroker):
         maker, taker = (Decimal(str(bps)) / 10_000 for bps in (config.maker_fee_bps, config.taker_fee_bps))
         self._config, self._exchange, self._known, self._ledger = config, exchange, markets, state
         self._rates = Fees(maker, taker)
+        self._tape: Tape | None = None
         self._watching: asyncio.Task[None] | None = None
         self._waiting: set[str] = set()
         self._shown = asyncio.Event()
@@ -45,14 +46,19 @@ class BookPaper(PaperBroker):
             super().__init__(rules, self._rates, self._ledger, self._exchange.clock.now_ms, latency_s=self._way_s)
             self.restore(self._ledger())
             self._waiting = set(rules)
-            tape = Tape(self._config, self._exchange.parsed_markets, sorted(rules), show=self.show, printed=self.printed)
-            self._watching = asyncio.create_task(tape.run())
+            self._tape = Tape(self._config, self._exchange.parsed_markets, sorted(rules), show=self.show, printed=self.printed)
+            self._watching = asyncio.create_task(self._tape.run())
         try:
             async with asyncio.timeout(FIRST_BOOKS_S):
                 await self._shown.wait()
         except TimeoutError as exc:
-            raise ExchangeUnavailableError(f"no order book came yet of {', '.join(sorted(self._waiting))}") from exc
+            found = self.problem() or f"no order book came yet of {', '.join(sorted(self._waiting))}"
+            raise ExchangeUnavailableError(found) from exc
         return None
+
+    def problem(self) -> str:
+        """Return why no order can be filled now, an empty string when it can."""
+        return "" if self._tape is None else self._tape.problem()
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -45,10 +45,11 @@ from tradewind_runner.portal import (
 )
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION, RunnerSettings
+from tradewind_runner.story import Changes, opening
 
 quick_start.done()
 log = logging.getLogger("tradewind.runner")
-EXIT_FAILED, TURN_S = 1, 0.0001
+EXIT_FAILED, TURN_S = 1, 0.00002
 GARBAGE = 20_000, 10, 10  # objects that stayed before somebody looks for garbage among them: a few MiB
 STALE_S, FLUSH_S, WATCH_S = 120.0, 8.0, 0.5
 RESTART_FIELDS = ("strategy_digest", "timeframe", "symbols", "exchange", "mode", "paper_fill", "credentials")
@@ -81,6 +82,7 @@ class BotProcess:
     async def run(self) -> TerminationMessage:
         """Run until told to stop; return the last words. Raises what main turns into exit codes."""
         config = self.file.read()
+        log.info("%s", opening(config, VERSION))
         parse_document(config.strategy)
         exchange = Exchange(config.exchange)
         try:
@@ -90,6 +92,7 @@ class BotProcess:
                     # A live bot that crashed before may have left orders, which nobody has looked at: no receipt for those.
                     unlooked = config.mode == "Live"
                     return TerminationMessage(code="Stopped", message="stopped before it started", receipt=not unlooked)
+                log.info("the portal gave epoch %d", answer.epoch)
                 outbox = Outbox(outbox_path(self.settings.state_dir, answer.epoch))
                 reporter = Reporter(portal, outbox, answer, limiter=exchange.limiter)
                 health.LIVE.set(config.mode == "Live")
@@ -170,8 +173,11 @@ class BotProcess:
     async def _watch(self, bot: BotLoop, reporter: Reporter) -> None:
         """Follow the configuration: most of it acts at once, another strategy when the bot is flat, or at once if so asked."""
         pending: BotConfig | None = None
+        changes = Changes()
         while True:
             await asyncio.sleep(WATCH_S)
+            if (line := changes.line(bot.trading()[0])) is not None:
+                log.info("%s", line)
             if reporter.close_now:
                 bot.close_positions("CloseNow")
                 if bot.flat():

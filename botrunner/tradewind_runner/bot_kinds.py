@@ -58,7 +58,8 @@ async def _book_bot(
         found = f"paperFill Book needs the {' and '.join(missing)} of {config.exchange.name} as a stream"
         raise ConfigurationError(f"{found}, which ccxt does not have; use Candle")
     broker = BookPaper(config.exchange, exchange, markets=lambda: bot.markets, state=lambda: bot.state)
-    bot = OrderBot(config, exchange, reporter, answer, feed=make_feed(config, exchange, symbols), broker=broker)
+    feed = make_feed(config, exchange, symbols)
+    bot = OrderBot(config, exchange, reporter, answer, feed=feed, broker=broker, books=broker.problem)
     try:
         yield bot
     finally:

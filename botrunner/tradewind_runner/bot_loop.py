@@ -9,11 +9,13 @@ import time
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.validation import lookback_of, parse_document
 from tradewind_api.fold import follow
 from tradewind_api.ledger import Decision, EventData, Filled, Halted, LedgerEvent, LedgerState, Started, event
+from tradewind_api.resources import REFUSED_NOTICES
 from tradewind_api.runner import BotConfig, StartAnswer
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.strategy.follow import Follower
@@ -31,10 +33,11 @@ from tradewind_runner.feed.rest import RestFeed
 from tradewind_runner.outbox import OutboxFullError
 from tradewind_runner.reporter import Reporter
 from tradewind_runner.settings import VERSION
+from tradewind_runner.story import told
 from tradewind_runner.taking_in import take_in
 
 log = logging.getLogger("tradewind.runner")
-LATE_CANDLES, CLOCK_EVERY_S, ERROR_PAUSE_S, MEASURE_LATER_S = 2, 30.0, 2.0, 0.05
+LATE_CANDLES, CLOCK_EVERY_S, CLOCK_SOON_S, ERROR_PAUSE_S, MEASURE_LATER_S = 2, 30.0, 2.0, 2.0, 0.05
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ class BotLoop:
         self._warming: dict[str, str] = {}
         self.update_pending = False
         self.more_at_once = self.stopping = False
-        self._too_little = ""  # why the last entry was too small for the market: only its owner can change that
+        self._refused_entry = ""  # why a limit, or the market, would not have the last entry: its owner should know
 
     async def run(self) -> None:
         """Connect and trade for ever."""
@@ -100,8 +103,8 @@ class BotLoop:
             stale = tuple(reason for reason in found.reasons if reason.startswith("StaleData"))
             others = tuple(reason for reason in found.reasons if reason not in stale)
             found = Standing("Reducing", (*others, f"NotReady: {self.progress.problem}", *stale))
-        if self._too_little:
-            found = replace(found, reasons=(*found.reasons, self._too_little))
+        if self._refused_entry:
+            found = replace(found, reasons=(*found.reasons, self._refused_entry))
         return found, self.progress.last_candle_ms
 
     @property
@@ -178,9 +181,12 @@ class BotLoop:
                 return
 
     async def _keep_time(self) -> None:
-        """Ask the exchange for its time now and then, beside the loop, so that no decision waits for the answer."""
+        """Ask the exchange for its time now and then, beside the loop, so that no decision waits for the answer.
+
+        Soon again where a slow answer has left it so vague that nothing may be bought.
+        """
         while True:
-            await asyncio.sleep(CLOCK_EVERY_S)
+            await asyncio.sleep(CLOCK_SOON_S if self._exchange.clock.problem() else CLOCK_EVERY_S)
             try:
                 await self._exchange.sync_clock()
             except ExchangeUnavailableError as exc:
@@ -230,13 +236,15 @@ class BotLoop:
             capital=self.config.capital.amount,
         )
 
-    def _facts(self) -> Facts:
+    def _facts(self, **more: Any) -> Facts:
+        """Return what is known; `more` is what a kind of bot knows besides."""
         return Facts(
             halted=self.state.halted or "",
             kill=self._reporter.kill,
             run_policy="Stopped" if self.stopping else self.config.run_policy,
             close_now=self._reporter.close_now,
             update_pending=self.update_pending,
+            **more,
         )
 
     def _standing(self) -> Standing:
@@ -268,11 +276,13 @@ class BotLoop:
         self._seq += len(events)
         self.state = follow(((data, at_ms) for data in events), self.state)
         for data in events:
+            if (line := told(data)) is not None:
+                log.info("%s", line)
             if isinstance(data, Filled):
                 health.ORDERS.labels(data.side).inc()
             elif isinstance(data, Decision) and data.action == "Enter":
                 blocked = data.blocked or ""
-                self._too_little = blocked if blocked.startswith("BelowMinimum") else ""
+                self._refused_entry = blocked if blocked.partition(":")[0] in REFUSED_NOTICES else ""
 
     def _market(self, symbol: str) -> PaperMarket:
         rules, exchange = self._markets[symbol], self.config.exchange

@@ -77,13 +77,10 @@ class _CappedForAccount(_Capped):
         return self
 
 
-def new_session(
-    *, of_account: bool = False, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
-) -> aiohttp.ClientSession:
+def new_session(*, of_account: bool = False) -> aiohttp.ClientSession:
     """Return a session for one ccxt object, which does not close it."""
     bounded = _CappedForAccount if of_account else _Capped
-    connector = aiohttp.TCPConnector(ssl=secure_context())
-    return aiohttp.ClientSession(connector=connector, response_class=bounded, request_class=request_class)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=secure_context()), response_class=bounded)
 
 
 def connected_by(session: aiohttp.ClientSession) -> dict[str, Any]:
@@ -93,6 +90,11 @@ def connected_by(session: aiohttp.ClientSession) -> dict[str, Any]:
     a session of its own close.
     """
     return {"session": session, "ssl_context": secure_context(), "timeout_on_exit": 0}
+
+
+def without_session() -> dict[str, Any]:
+    """Return the settings that have a ccxt object neither use nor make a session: another sends its requests."""
+    return {"session": None, "ssl_context": secure_context(), "timeout_on_exit": 0}
 
 
 def exchange_class(ccxt_id: str) -> Any:

@@ -17,9 +17,10 @@ from tradewind_api.document.validation import parse_document
 from tradewind_api.runner import BacktestConfig
 from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candles import Candles
+from tradewind_engine.optimise.book import Aim
 from tradewind_engine.optimise.objectives import parse_constraint
 from tradewind_engine.optimise.record import Record, fingerprint, rows_in
-from tradewind_engine.optimise.search import Aim
+from tradewind_engine.optimise.scratch import Scratch
 from tradewind_engine.optimise.shards import work_shard
 from tradewind_engine.optimise.space import Space, make_space
 from tradewind_engine.optimise.study import Tell, run_study
@@ -30,7 +31,7 @@ from tradewind_runner.portal import PortalClient, PortalUnavailableError
 log = logging.getLogger("tradewind.runner")
 TRIES = 20
 KEEP_EVERY_S, KEEP_SHARE = 1.0, 25  # a block is handed in after a second, or when it is one in KEEP_SHARE of the work
-MOST_AT_ONCE = 16 << 20
+MOST_AT_ONCE, MOST_WAITING = 16 << 20, 4 << 20
 ROW_BYTES = 400  # of a point in a block, about
 Answer = TypeVar("Answer")
 
@@ -60,7 +61,7 @@ class Question:
         if self.space.size <= self.aim.budget:
             return (1 + self.folds) * self.space.size
         if shards > 1 and not self.folds:
-            return self.aim.budget // 2
+            return self.aim.sample
         return (1 + self.folds) * (self.aim.budget + self.aim.trials)
 
     def work(self, shard: int, shards: int, record: Record, tell: Tell) -> None:
@@ -164,9 +165,10 @@ async def optimise(
     asked = question_of(config, candles, threads)
     shards = config.optimization.shards if config.optimization else 1
     mark = asked.fingerprint
-    keeper = Keeper(portal, shard, mark, enough=ROW_BYTES * asked.points(shards) // shards // KEEP_SHARE)
+    enough = min(ROW_BYTES * asked.points(shards) // shards // KEEP_SHARE, MOST_WAITING)
+    keeper = Keeper(portal, shard, mark, enough=enough)
     record = Record(asked.space, keeper)
-    record.load(await patiently(lambda: portal.blocks(shard, mark)))
+    await _load(record, portal, shard, mark)
     if len(record):
         log.info("shard %d: %d points were scored before", shard, len(record))
     if shards == 1:
@@ -177,8 +179,19 @@ async def optimise(
     if sum(state.done for state in states.items) < shards:
         return None
     for other in set(range(shards)) - {shard}:
-        record.load(await patiently(lambda other=other: portal.blocks(other, mark)))  # type: ignore[misc]
+        await _load(record, portal, other, mark)
     return await asyncio.to_thread(asked.answer, record, tell)
+
+
+async def _load(record: Record, portal: PortalClient, shard: int, mark: str) -> None:
+    """Take what the portal has of a shard into a record, by way of a file: it may be as much as the pod's memory."""
+
+    async def fetch() -> Scratch:
+        scratch = Scratch()
+        await portal.blocks(shard, mark, scratch.append)
+        return scratch
+
+    record.load(await patiently(fetch))
 
 
 async def patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -7,14 +7,17 @@ Exits go on for as long as the exchange takes them, without a disk too. Entries 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, Position
+from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, Position, Triggered
 from tradewind_api.runner import BotConfig, StartAnswer
+from tradewind_engine.trading.identity import epoch_of
 from tradewind_engine.trading.orders import Order
-from tradewind_engine.trading.protection import Ask, Wishes, plan, sellable, step_ask, stop_ask
+from tradewind_engine.trading.protection import Ask, Wishes, missed_stop, plan, sellable, step_ask, stop_ask
+from tradewind_engine.trading.reconcile import written_off
 from tradewind_engine.trading.risk import BREACHES
 from tradewind_engine.trading.sizing import exact, share_of_cash, stop_price, target_price
 from tradewind_engine.trading.standing import Facts, Standing
@@ -44,22 +47,26 @@ class OrderKeeping(AccountWatching):
         *,
         feed: Feed,
         broker: Connected,
+        books: Callable[[], str] = str,
     ) -> None:
+        """Make it. `books` says what is wrong with the market that a paper order is filled in: nothing, where a broker asks."""
         super().__init__(config, exchange, reporter, start, feed=feed, broker=broker)
         self._wakes: dict[str, asyncio.Event] = {}
-        self._sell: dict[str, str] = dict.fromkeys(start.state.leaving, "Exit")  # an earlier pod had not sold it yet
+        self._sell: dict[str, str] = dict(start.state.leaving)  # an earlier pod had not sold it yet
         self._guarded_here: set[str] = set()
         self._unsold: set[str] = set()  # what the exchange would not let us sell when it was asked last
         self._staged: dict[str, list[EventData]] = {}
         self._sent_ms: deque[int] = deque(maxlen=64)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._disk = ""
+        self._books, self._disk = books, ""
+        self._began_ms = 0.0  # exchange time from which on each price is heard
 
     # What goes on beside the loop
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         super()._begin(tasks)
         self._feed.listen = self._hear
+        self._began_ms = self._exchange.clock.now_ms()
         for symbol in sorted({*self.config.symbols, *self.state.positions} & self._markets.keys()):
             self._wakes[symbol] = asyncio.Event()
             self._wakes[symbol].set()
@@ -87,8 +94,7 @@ class OrderKeeping(AccountWatching):
         held, orders = self.state.positions.get(symbol, Position()), self.desk.open_orders(symbol)
         amount = sellable(held, self._rules(symbol), self._prices.get(symbol))
         if held.amount > 0 and not orders and (amount == 0 and (symbol in self._sell or held.amount < self._step_of(symbol))):
-            reason = f"Dust: {held.amount} of {symbol} is less than the exchange takes"
-            self._book([Adjusted(symbol=symbol, amount=-held.amount, reason=reason)])
+            self._book([written_off(symbol, held.amount, self._step_of(symbol))])
             held = Position()
         if held.amount <= 0:
             if not orders:
@@ -108,8 +114,8 @@ class OrderKeeping(AccountWatching):
         if held.amount <= 0:
             return Wishes()
         closing = self.config.stop_policy == CLOSE
-        if self._reporter.kill and closing:
-            self._sell.setdefault(symbol, "Killed")
+        if closing and (self._reporter.kill or self.stopping):  # bought perhaps after everything was told to be sold
+            self._sell.setdefault(symbol, "Killed" if self._reporter.kill else "Stop")
         if self.state.halted in BREACHES and self.config.risk.on_breach == "Flatten":
             self._sell.setdefault(symbol, "RiskBreach")
         if symbol in self._sell:
@@ -121,7 +127,8 @@ class OrderKeeping(AccountWatching):
         if self._standing().state != "Active":
             return Wishes(stop=stop)
         share = share_of_cash(self.state, self.state.cash, symbol, len(self.config.symbols))
-        return Wishes(stop=stop, step=step_ask(held, self._document, self._market(symbol), rules, share=share))
+        market, equity, risk = self._market(symbol), self.state.equity, self.config.risk
+        return Wishes(stop=stop, step=step_ask(held, self._document, market, rules, share=share, equity=equity, risk=risk))
 
     async def _place(self, symbol: str, ask: Ask) -> bool:
         """Send what a plan asks for; return whether to go on."""
@@ -187,11 +194,38 @@ class OrderKeeping(AccountWatching):
         if level > 0 and exact(price.low) <= level:
             stops = [order.intent for order in self.desk.open_orders(symbol) if order.intent.order_type == "stop"]
             if not stops or any(stop.price is not None and exact(price.last) < stop.price for stop in stops):
-                self._sell[symbol] = reason
-                self._wake(symbol)
+                self._trigger(symbol, reason, level, exact(price.low))
         elif target is not None and exact(price.high) >= target:
-            self._sell[symbol] = "TakeProfit"
-            self._wake(symbol)
+            self._trigger(symbol, "TakeProfit", target, exact(price.high))
+
+    def _look_back(self, symbol: str, held: Position, ts: int, low: Decimal) -> None:
+        """Sell what a candle has stopped out while nobody watched: the pod was down, or no message told of it.
+
+        An exchange that had the stop watches by itself; what it did is booked before anything is decided.
+        """
+        watched = ts >= self._began_ms
+        stop = missed_stop(held, self._document, ts, low, length_ms=self._length, watched=watched)
+        if stop is None or symbol in self._sell:
+            return
+        resting = [order for order in self.desk.open_orders(symbol) if order.intent.order_type == "stop"]
+        if any(order.filled > 0 for order in resting):
+            return
+        there = [order for order in resting if watched or self._of_an_earlier_pod(order)]
+        if self.config.mode == "Paper" or not there:
+            self._trigger(symbol, stop[1], stop[0], low, ts)
+
+    def _of_an_earlier_pod(self, order: Order) -> bool:
+        return epoch_of(order.intent.client_order_id, self.config.bot.uid) != self._epoch
+
+    def _trigger(self, symbol: str, reason: str, level: Decimal, price: Decimal, ts: int | None = None) -> None:
+        """Have all of it sold: written down before anything is sent, because the price may be back when the next pod looks."""
+        self._sell[symbol] = reason
+        candle = self.state.last_candle_ms.get(symbol, 0) if ts is None else ts
+        try:
+            self._book([Triggered(symbol=symbol, reason=reason, level=level, price=price, candle_open_ms=candle)])
+        except OutboxFullError as exc:
+            log.warning("%s is sold (%s), which is not written down: %s", symbol, reason, exc)
+        self._wake(symbol)
 
     def _wake(self, symbol: str) -> None:
         if symbol in self._wakes:
@@ -221,9 +255,14 @@ class OrderKeeping(AccountWatching):
             raise HeldBackError(reason)
 
     def _goes_with_the_end(self, intent: Intended) -> bool:
-        """Return whether an order belongs to the stop policy: what closes a position, or the stop that it is left with."""
+        """Return whether an order belongs to the stop policy: what closes a position, or the stop that it is left with.
+
+        What was to be sold before is sold under each policy: its stop is cancelled for that, so that nobody guards it.
+        """
+        if intent.side == "buy":
+            return False
         policy = self.config.stop_policy
-        return intent.side == "sell" and (policy == CLOSE or (policy == "LeaveOpen" and intent.order_type == "stop"))
+        return policy == CLOSE or intent.symbol in self._sell or (policy == "LeaveOpen" and intent.order_type == "stop")
 
     # Ends
 
@@ -269,10 +308,14 @@ class OrderKeeping(AccountWatching):
 
     def _left(self, policy: str) -> str:
         resting = [order.intent.client_order_id for order in self.desk.open_orders() if not order.in_doubt]
-        held = sorted(name for name, position in self.state.positions.items() if position.amount > 0)
+        held = sorted(
+            name
+            for name, position in self.state.positions.items()
+            if position.amount > 0 and (policy == CLOSE or (name in self._sell and name in self._wakes))
+        )
         words = [self.in_doubt()]
         words += [f"still open: {', '.join(resting)}" if resting and policy != "LeaveOpen" else ""]
-        words += [f"still held: {', '.join(held)}" if held and policy == CLOSE else ""]
+        words += [f"still held: {', '.join(held)}" if held else ""]
         return "; ".join(word for word in words if word)
 
     # What is known
@@ -289,17 +332,16 @@ class OrderKeeping(AccountWatching):
         ]
         return self.desk.halted or "; ".join([*unsold, *filter(None, [self._no_account, super()._trouble()])])
 
-    def _facts(self) -> Facts:
-        known = super()._facts()
-        return replace(
-            known,
+    def _facts(self, **more: Any) -> Facts:
+        return super()._facts(
+            **more,
             refused=self.desk.halted or "",
             unsafe=self._unsafe,
             unchecked=self._unchecked,
             lease_ended=self.config.mode == "Live" and self._reporter.lease_ended(),
             gate=self._gate,
             disk=self._disk,
-            data=self._feed.problem() or self._exchange.clock.problem(),
+            data=self._feed.problem() or self._exchange.clock.problem() or self._books(),
         )
 
     def _book(self, events: list[EventData], *, at_ms: int | None = None) -> None:

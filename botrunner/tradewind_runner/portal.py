@@ -1,7 +1,12 @@
-"""The runner side of the portal, as a client. Every answer is checked against its model."""
+"""The runner side of the portal, as a client. Every answer is checked against its model.
+
+What a newer portal says beyond that is passed over: an upgrade must not silence the pods that run. It is never redirected, for
+what it sends bears its token.
+"""
 
 import json
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,6 +32,7 @@ from tradewind_api.runner import (
 from tradewind_engine.candles import COLUMNS, CandleError, Candles, from_columns
 
 TIMEOUT_S, LONG_S = 10.0, 120.0
+PIECE = 1 << 20  # bytes of a long answer that are taken at a time
 Answer = TypeVar("Answer", bound=Contract)
 
 
@@ -64,7 +70,7 @@ class DataMissingError(PortalRefusedError):
     def missing(self) -> list[MissingRange]:
         """Return the ranges that are missing, as far as the portal named them."""
         try:
-            return [MissingRange.model_validate(item) for item in (self.body.get("missing") or [])[:20]]
+            return [MissingRange.model_validate(item, extra="ignore") for item in (self.body.get("missing") or [])[:20]]
         except ValidationError:
             return []
 
@@ -118,9 +124,9 @@ class PortalClient:
         query = urlencode({"fingerprint": fingerprint, "done": str(done).lower()})
         await self._request("POST", f"shards/{shard}?{query}", block, long=len(block) > 1 << 20)
 
-    async def blocks(self, shard: int, fingerprint: str) -> bytes:
-        """Return the points that a shard has scored over what `fingerprint` names."""
-        return await self._request("GET", f"shards/{shard}?{urlencode({'fingerprint': fingerprint})}", None, long=True)
+    async def blocks(self, shard: int, fingerprint: str, take: Callable[[bytes], object]) -> None:
+        """Hand the points that a shard has scored over what `fingerprint` names to `take`, piece by piece as they come."""
+        await self._request("GET", f"shards/{shard}?{urlencode({'fingerprint': fingerprint})}", None, long=True, take=take)
 
     async def shards(self) -> ShardList:
         """Return which shards of this optimisation have stored anything."""
@@ -139,14 +145,22 @@ class PortalClient:
         content = await self._request("POST", path, body.model_dump_json(by_alias=True).encode(), long=path == "results")
         return _read(path, content, answer)
 
-    async def _request(self, method: str, path: str, data: bytes | None, *, long: bool = False) -> bytes:
+    async def _request(
+        self, method: str, path: str, data: bytes | None, *, long: bool = False, take: Callable[[bytes], object] | None = None
+    ) -> bytes:
         if self._session is None:
             raise RuntimeError("use PortalClient as an async context manager")
         try:
             headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}", "Content-Type": "application/json"}
             timeout = aiohttp.ClientTimeout(total=LONG_S if long else TIMEOUT_S)
             url = f"{self._url}/runner/v1/{path}"
-            async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
+            async with self._session.request(
+                method, url, data=data, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if take is not None and response.status < 300:
+                    async for piece in response.content.iter_chunked(PIECE):
+                        take(piece)
+                    return b""
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise PortalUnavailableError(f"{method} {path}: {exc!r}") from exc
@@ -157,7 +171,7 @@ class PortalClient:
 
 def _read(path: str, content: bytes, answer: type[Answer]) -> Answer:
     try:
-        return answer.model_validate_json(content)
+        return answer.model_validate_json(content, extra="ignore")
     except ValidationError as exc:
         raise PortalUnavailableError(f"{path}: the portal's answer is not understood: {exc.error_count()} faults") from exc
 

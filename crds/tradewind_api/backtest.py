@@ -18,6 +18,7 @@ from tradewind_api.resources import (
     rule,
 )
 from tradewind_api.strategy_choice import TIMEFRAME_PATTERN, StrategyChoice
+from tradewind_api.times import TIME_PATTERN
 
 Objective = Literal[
     "totalReturn",
@@ -32,7 +33,6 @@ Objective = Literal[
     "evenness",
 ]
 CONSTRAINT_PATTERN = r"^(trades|maxDrawdown|totalReturn|timeInMarket|turnover|winRate)(>=|<=)-?[0-9]+(\.[0-9]+)?$"
-TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?$"
 
 
 def unchanged(field: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class BotCapital(Resource):
 
 
 class BotRisk(Resource):
-    """Limits that are checked before each order. What is left out is not limited."""
+    """Limits that are checked before each purchase. What is left out is not limited, or as the platform bounds it."""
 
     max_position_percent: float | None = Field(
         default=None, ge=0, le=100, description="Largest share of the equity in one symbol."
@@ -37,7 +37,24 @@ class BotRisk(Resource):
     max_daily_loss_percent: float | None = Field(
         default=None, ge=0, le=100, description="Loss since midnight UTC that counts as a breach, percent of the equity then."
     )
-    max_open_orders: int | None = Field(default=None, ge=1, le=100, description="Most orders open at once.")
+    max_open_orders: int | None = Field(
+        default=None, ge=1, le=100, description="Orders open at once, stops too, with which nothing more is bought."
+    )
+    max_order_notional: DecimalString | None = Field(
+        default=None, description="Most that one purchase may spend, in capital.currency; a larger one is made smaller."
+    )
+    max_orders_per_minute: int | None = Field(
+        default=None, ge=1, le=10, description="Orders within a minute after which nothing is bought; 10 where it is left out."
+    )
+    max_price_deviation_percent: float | None = Field(
+        default=None,
+        ge=0.01,
+        le=20,
+        description="How far a purchase's price may lie from the candle's close; 20 where it is left out.",
+    )
+    max_price_age_seconds: int | None = Field(
+        default=None, ge=1, le=60, description="How old the newest price may be for a purchase; 60 where it is left out."
+    )
     max_drawdown_percent: float | None = Field(
         default=None, ge=0, le=100, description="Loss from the highest equity that counts as a breach."
     )

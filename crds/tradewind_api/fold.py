@@ -23,6 +23,7 @@ from tradewind_api.ledger import (
     Position,
     Started,
     Stopped,
+    Triggered,
     Unknown,
 )
 
@@ -45,7 +46,7 @@ class _Book:
     last_candle_ms: dict[str, int] = field(default_factory=dict)
     last_buy_ms: dict[str, int] = field(default_factory=dict)
     rested: dict[str, int] = field(default_factory=dict)
-    leaving: dict[str, int] = field(default_factory=dict)
+    leaving: dict[str, str] = field(default_factory=dict)
     open_intents: dict[str, Intended] = field(default_factory=dict)
     open_trades: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     doubtful: dict[str, Intended] = field(default_factory=dict)
@@ -146,9 +147,14 @@ class _Book:
             peak = max(held.peak, data.high or Decimal(0))
             self.positions[data.symbol] = held.model_copy(update={"candles": held.candles + 1, "peak": peak})
             if data.action == "Exit":
-                self.leaving.setdefault(data.symbol, data.candle_open_ms)
+                self.leaving.setdefault(data.symbol, "Exit")
         if data.symbol in self.rested:
             self.rested[data.symbol] += 1
+
+    def trigger(self, data: Triggered) -> None:
+        """A guard has gone off: its position goes, unless it has gone already."""
+        if data.symbol in self.positions:
+            self.leaving.setdefault(data.symbol, data.reason)
 
     def adjust(self, data: Adjusted) -> None:
         held = self.positions.get(data.symbol, Position())
@@ -193,6 +199,8 @@ class _Book:
                 self.mark(data, at_ms)
             case Adjusted():
                 self.adjust(data)
+            case Triggered():
+                self.trigger(data)
             case Halted():
                 self.halted = data.reason
             case Stopped():

@@ -48,8 +48,8 @@ class Decision(Contract):
 class Intended(Contract):
     """An order that may reach the wire from now on; written down before it does.
 
-    A limit order has its `price`. A stop becomes an order once the price reaches `stop_price`: a limit order at `price`, or a
-    market order without one.
+    A limit order has its `price`; with one a market order takes what is offered up to it, and ends at once. A stop becomes an
+    order once the price reaches `stop_price`: a limit order at `price`, or a market order without one.
     """
 
     client_order_id: ClientOrderId
@@ -115,6 +115,19 @@ class Adjusted(Contract):
     reason: str
 
 
+class Triggered(Contract):
+    """A stop or target was reached that no order at an exchange guards: all that is held is sold, by whichever pod.
+
+    `reason` names it, `level` is where it lay and `price` what was seen, in the candle that opened at `candle_open_ms`.
+    """
+
+    symbol: Symbol
+    reason: str
+    level: DecimalAmount
+    price: DecimalAmount
+    candle_open_ms: Milliseconds
+
+
 class Halted(Contract):
     """No new risk until a person acts."""
 
@@ -131,9 +144,24 @@ class Stopped(Contract):
 
 EVENT_TYPES: dict[str, type[Contract]] = {
     model.__name__: model
-    for model in (Started, Decision, Intended, Acknowledged, Unknown, Filled, Closed, Equity, Adjusted, Halted, Stopped)
+    for model in (
+        Started,
+        Decision,
+        Intended,
+        Acknowledged,
+        Unknown,
+        Filled,
+        Closed,
+        Equity,
+        Adjusted,
+        Triggered,
+        Halted,
+        Stopped,
+    )
 }
-EventData = Started | Decision | Intended | Acknowledged | Unknown | Filled | Closed | Equity | Adjusted | Halted | Stopped
+EventData = (
+    Started | Decision | Intended | Acknowledged | Unknown | Filled | Closed | Equity | Adjusted | Triggered | Halted | Stopped
+)
 EventType = Literal[
     "Started",
     "Decision",
@@ -144,6 +172,7 @@ EventType = Literal[
     "Closed",
     "Equity",
     "Adjusted",
+    "Triggered",
     "Halted",
     "Stopped",
 ]
@@ -204,9 +233,9 @@ class LedgerState(Contract):
     may yet appear, `last_intents` the highest client order id of each of the newest epochs, by its first eleven characters, and
     `unheard` the ids before it that the ledger has not heard of: most were never used, one may be at the exchange;
     `last_buy_ms` is the candle of the newest purchase: its decision may be lost with a pod, the purchase is not made again;
-    `rested` counts the candles since a symbol was last sold; `leaving` is the candle at which the strategy wanted out of what
-    is held still: a pod may die between that and the sale. `fees_elsewhere` are fees that were neither taken in base nor in
-    quote, by currency: the account paid them, so they are in no figure of the bot.
+    `rested` counts the candles since a symbol was last sold; `leaving` is why all that is held of a symbol must be sold: a pod
+    may die between the decision and the sale. `fees_elsewhere` are fees that were neither taken in base nor in quote, by
+    currency: the account paid them, so they are in no figure of the bot.
     """
 
     currency: str = ""
@@ -223,7 +252,7 @@ class LedgerState(Contract):
     last_candle_ms: dict[str, Milliseconds] = {}
     last_buy_ms: dict[str, Milliseconds] = {}
     rested: dict[str, int] = {}
-    leaving: dict[str, Milliseconds] = {}
+    leaving: dict[str, str] = {}
     open_intents: dict[str, Intended] = {}
     open_trades: dict[str, dict[str, DecimalAmount]] = {}
     doubtful: dict[str, Intended] = {}

@@ -10,9 +10,11 @@ GROUP, VERSION = "tradewind.dev", "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 NOTICE_ANNOTATION = f"{GROUP}/notice"
 """What the portal tells the operator's conditions of a bot: JSON {reason, message}. For people; nothing decides by it."""
-PASSING_NOTICES = frozenset(
-    {"NotReady", "StaleData", "InDoubt", "BelowMinimum", "DiskFull", "LedgerFull", "CredentialsUnchecked"}
+REFUSED_NOTICES = frozenset(
+    {"BelowMinimum", "InsufficientFunds", "MaxOrder", "MaxPosition", "OpenOrders", "OrderRate", "PriceBand", "UnknownFunds"}
 )
+"""Reasons for which the last entry was refused, until the next one is not."""
+PASSING_NOTICES = REFUSED_NOTICES | {"NotReady", "StaleData", "InDoubt", "DiskFull", "LedgerFull", "CredentialsUnchecked"}
 """Reasons of notices that end by themselves, or with the market: the bot is not Ready, and not Halted either."""
 FORCE_DELETE_ANNOTATION = f"{GROUP}/force-delete"
 """The way out when a live bot cannot be shut down safely: its value is the reason."""

@@ -4,10 +4,20 @@ The operator writes BotConfig and BacktestConfig into the pod's ConfigMap; the r
 cluster-internal application. The strategy in them is always a resolved document: template looked up, parameters set.
 """
 
+import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from tradewind_api.contract import Contract
 from tradewind_api.decimals import DecimalAmount
@@ -23,6 +33,17 @@ CANDLE_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 BasisPoints = Annotated[float, Field(ge=0, le=1000)]
 KillScope = Literal["bot", "account", "tenant", "platform"]
+SCOPE, UNREADABLE, MOST_SCOPES = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,39}"), "unreadable", 10
+
+
+def _heard(kill: Any) -> list[str]:
+    """Return the scopes of kill switches that are on; one that cannot be read is on too, and a newer portal may know more."""
+    said = kill if isinstance(kill, list) else [kill]
+    return [name if isinstance(name, str) and SCOPE.fullmatch(name) else UNREADABLE for name in said[:MOST_SCOPES]]
+
+
+Kills = Annotated[Sequence[str], BeforeValidator(_heard)]
+"""KillScope as a pod hears it. What it does not understand of a whole answer would cost the lease, and the reason with it."""
 BotState = Literal["Active", "Reducing", "Halted"]
 START_REFUSALS = ("CredentialsMissing", "CredentialsRevoked", "CredentialsMismatch", "SymbolTaken")
 WireSecret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
@@ -73,13 +94,24 @@ class Capital(Contract):
 
 
 class RiskLimits(Contract):
-    """Limits that the runner checks before each order; None means no limit."""
+    """Limits that the runner checks before each order; None means no limit, or the platform's own where it has one.
+
+    None is left out on the wire: a pod that is older than a limit refuses it where it is set, and only there.
+    """
 
     max_position_percent: float | None = None
     max_daily_loss_percent: float | None = None
     max_open_orders: int | None = None
+    max_order_notional: DecimalAmount | None = None
+    max_orders_per_minute: int | None = None
+    max_price_deviation_percent: float | None = None
+    max_price_age_seconds: int | None = None
     max_drawdown_percent: float | None = None
     on_breach: Literal["Halt", "Flatten", "Notify"] = "Halt"
+
+    @model_serializer(mode="wrap")
+    def _set_ones(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class BotConfig(Contract):
@@ -198,7 +230,7 @@ class StartAnswer(Contract):
     epoch: int = Field(ge=1)
     lease_seconds: int
     state: LedgerState
-    kill: list[KillScope] = []
+    kill: Kills = []
     credential: ExchangeCredential | None = None
     exchange_silence_s: int = Field(default=0, ge=0)
 
@@ -215,7 +247,7 @@ class EventAnswer(Contract):
 
     acknowledged_seq: int = Field(ge=0)
     lease_seconds: int
-    kill: list[KillScope] = []
+    kill: Kills = []
 
 
 class LeaseRequest(Contract):
@@ -243,7 +275,7 @@ class LeaseAnswer(Contract):
     """
 
     lease_seconds: int
-    kill: list[KillScope] = []
+    kill: Kills = []
     close_now: bool = False
     close_number: int = 0
     exchange_silence_s: int = Field(default=0, ge=0)

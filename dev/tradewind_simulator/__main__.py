@@ -24,9 +24,9 @@ from tradewind_simulator.journal import Journal
 from tradewind_simulator.limits import Limits
 from tradewind_simulator.market.files import Found, read_markets
 from tradewind_simulator.market.recorded import RecordedMarket
+from tradewind_simulator.market_calls import MarketCalls
 from tradewind_simulator.rest import Rest
 from tradewind_simulator.rest_account import add_account
-from tradewind_simulator.rest_market import RestMarket
 from tradewind_simulator.settings import SimulatorSettings
 from tradewind_simulator.streams.hub import Hub
 from tradewind_simulator.streams.pump import Pump
@@ -46,10 +46,10 @@ def build(settings: SimulatorSettings) -> SimulatedExchange:
     exchange = SimulatedExchange(VirtualClock(epoch, settings.start_ms or epoch, settings.speed))
     if settings.exchange_info is not None:
         for symbol in read_exchange_info(settings.exchange_info):
-            exchange.list_symbol(symbol, settings.seed)
+            exchange.list_symbol(symbol, settings.seed, settings.volatility)
     for name in settings.symbols:
         if name.replace("/", "") not in exchange.listings:
-            exchange.list_seeded(name, settings.seed)
+            exchange.list_seeded(name, settings.seed, settings.volatility)
     starts = [list_found(exchange, found, settings.symbol) for found in read_markets(settings.data)]
     if starts:
         exchange.clock = VirtualClock(epoch, settings.start_ms or max(starts), settings.speed)
@@ -84,10 +84,11 @@ async def run(settings: SimulatorSettings) -> int:
     gateway, calls, shaper = Gateway(exchange, desk, faults, Journal()), Calls(desk), Shaper(faults)
     hub, sessions = Hub(shaper), Sessions(shaper, exchange.events)
     pump = Pump(exchange, hub, life_ms=settings.socket_life_hours * 3_600_000)
-    spot = Rest(gateway).application(RestMarket(exchange, pump).handlers())
+    market = MarketCalls(exchange, pump).by_path()
+    spot = Rest(gateway).application(market)
     add_account(spot, gateway, calls)
     StreamServer(exchange, hub).add_to(spot)
-    WsApi(gateway, calls, hub, sessions).add_to(spot)
+    WsApi(gateway, calls, market, hub, sessions).add_to(spot)
     own = control.application(exchange, settings.state_dir)
     add_trading(own, gateway, calls)
     for app, port in ((spot, settings.port), (own, settings.control_port)):

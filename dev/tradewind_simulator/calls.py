@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tradewind_simulator import parameters as names
+from tradewind_simulator import weights
 from tradewind_simulator.accounts import Account, ApiKey
 from tradewind_simulator.desk import Desk
-from tradewind_simulator.errors import DialectError, missing
-from tradewind_simulator.parameters import client_id, needed, wanted_order, whole
+from tradewind_simulator.errors import DialectError, missing, no_symbol
+from tradewind_simulator.parameters import check_names, client_id, needed, wanted_order, whole
 from tradewind_simulator.records import OrderRecord, TradeRecord, number, trade_view
+from tradewind_simulator.weights import Weight
 
 MOST, DEFAULT = 1000, 500
 T = TypeVar("T")
@@ -17,12 +20,18 @@ Call = Callable[[Account, Mapping[str, str]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A call, what it weighs, and which permission the key must have."""
+    """A call, what it weighs, the names of its parameters, and which permission the key must have."""
 
     call: Call
-    weight: int
+    weight: Weight
+    known: frozenset[str]
     permission: str = "read"
     counts: bool = False  # as a new order
+
+    def answer(self, account: Account, params: Mapping[str, str]) -> Any:
+        """Return what the call answers. Raises DialectError."""
+        check_names(params, self.known)
+        return self.call(account, params)
 
 
 class Calls:
@@ -31,19 +40,21 @@ class Calls:
     def __init__(self, desk: Desk) -> None:
         self._desk, self._exchange = desk, desk.exchange
         self._made_ids = 0
+        order, replaced = (*names.ORDER, *names.PEGS), (*names.ORDER, *names.PEGS, *names.REPLACED)
+        tested, cancelled = (*order, "computeCommissionRates"), (*names.FOUND, *names.RESTRICTED)
         self.endpoints: dict[tuple[str, str], Endpoint] = {
-            ("POST", "/api/v3/order"): Endpoint(self.place, 1, "trade", counts=True),
-            ("POST", "/api/v3/order/test"): Endpoint(self.test, 1, "trade"),
-            ("GET", "/api/v3/order"): Endpoint(self.find, 4),
-            ("DELETE", "/api/v3/order"): Endpoint(self.cancel, 1, "trade"),
-            ("POST", "/api/v3/order/cancelReplace"): Endpoint(self.cancel_replace, 1, "trade", counts=True),
-            ("GET", "/api/v3/openOrders"): Endpoint(self.open_orders, 6),
-            ("DELETE", "/api/v3/openOrders"): Endpoint(self.cancel_all, 1, "trade"),
-            ("GET", "/api/v3/allOrders"): Endpoint(self.all_orders, 20),
-            ("GET", "/api/v3/myTrades"): Endpoint(self.my_trades, 20),
-            ("GET", "/api/v3/account"): Endpoint(self.account, 20),
-            ("GET", "/api/v3/account/commission"): Endpoint(self.commission, 20),
-            ("GET", "/api/v3/rateLimit/order"): Endpoint(self.order_counts, 40),
+            ("POST", "/api/v3/order"): _trades(self.place, 1, order, counts=True),
+            ("POST", "/api/v3/order/test"): _trades(self.test, weights.order_test, tested),
+            ("GET", "/api/v3/order"): _reads(self.find, 4, names.FOUND),
+            ("DELETE", "/api/v3/order"): _trades(self.cancel, 1, cancelled),
+            ("POST", "/api/v3/order/cancelReplace"): _trades(self.cancel_replace, 1, replaced, counts=True),
+            ("GET", "/api/v3/openOrders"): _reads(self.open_orders, weights.open_orders, ("symbol",)),
+            ("DELETE", "/api/v3/openOrders"): _trades(self.cancel_all, 1, ("symbol",)),
+            ("GET", "/api/v3/allOrders"): _reads(self.all_orders, 20, names.BETWEEN),
+            ("GET", "/api/v3/myTrades"): _reads(self.my_trades, weights.my_trades, (*names.BETWEEN, "fromId")),
+            ("GET", "/api/v3/account"): _reads(self.account, 20, ("omitZeroBalances",)),
+            ("GET", "/api/v3/account/commission"): _reads(self.commission, 20, ("symbol",)),
+            ("GET", "/api/v3/rateLimit/order"): _reads(self.order_counts, 40, ()),
         }
 
     def place(self, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
@@ -254,7 +265,7 @@ class Calls:
         if not symbol:
             raise missing("symbol")
         if symbol not in self._exchange.listings:
-            raise DialectError(-1121, "Invalid symbol.")
+            raise no_symbol(symbol)
         return symbol
 
     def _new_id(self) -> str:
@@ -269,6 +280,14 @@ class Calls:
         used = account.fees.discount_asset is not None
         asset, left = account.fees.discount_asset or "BNB", number(account.fees.discount)
         return {"enabledForAccount": used, "enabledForSymbol": True, "discountAsset": asset, "discount": left}
+
+
+def _reads(call: Call, weight: Weight, known: Iterable[str]) -> Endpoint:
+    return Endpoint(call, weight, names.SIGNED | frozenset(known))
+
+
+def _trades(call: Call, weight: Weight, known: Iterable[str], *, counts: bool = False) -> Endpoint:
+    return Endpoint(call, weight, names.SIGNED | frozenset(known), "trade", counts)
 
 
 def _between(rows: list[T], params: Mapping[str, str], moment: Callable[[T], int]) -> list[T]:

@@ -1,15 +1,16 @@
 """What all of the exchange's interfaces share: answers and parameters. Errors are in `errors`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import orjson
 from aiohttp import web
 
-from tradewind_simulator.errors import DialectError, missing
+from tradewind_simulator.errors import DialectError, missing, no_symbol
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+Answering: TypeAlias = Callable[[Mapping[str, str]], object]  # parameters in, what becomes JSON out
 
 
 def answer(value: object, status: int = 200) -> web.Response:
@@ -37,7 +38,7 @@ def find_listing(exchange: SimulatedExchange, symbol_id: str | None) -> Listing:
     if not symbol_id:
         raise missing("symbol")
     if symbol_id not in exchange.listings:
-        raise DialectError(-1121, "Invalid symbol.")
+        raise no_symbol(symbol_id)
     return exchange.listings[symbol_id]
 
 

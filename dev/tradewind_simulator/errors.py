@@ -1,5 +1,10 @@
 """Errors in the exchange's own form, worded as its documentation has them."""
 
+import re
+
+SYMBOL = "^[A-Z0-9-_.]{1,20}$"
+_SYMBOL = re.compile(r"^[A-Z0-9_.-]{1,20}$")
+
 
 class DialectError(Exception):
     """An error that the client is answered: HTTP status, code, message, and headers such as Retry-After."""
@@ -29,6 +34,16 @@ def missing(name: str) -> DialectError:
 def illegal(name: str, legal: str) -> DialectError:
     """Return the error for a parameter with other characters than `legal`, a regular expression."""
     return DialectError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
+
+
+def no_symbol(name: str) -> DialectError:
+    """Return the error for a symbol that is not there, or that cannot be one."""
+    return DialectError(-1121, "Invalid symbol.") if _SYMBOL.match(name) else illegal("symbol", SYMBOL)
+
+
+def unread(read: int, sent: int) -> DialectError:
+    """Return the error for parameters that a request does not have."""
+    return DialectError(-1104, f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.")
 
 
 def failed(filter_type: str) -> DialectError:

@@ -76,15 +76,14 @@ class SimulatedExchange:
         """Return the time that clients are told and judged by."""
         return self.clock.now_ms() + self.skew_ms
 
-    def list_symbol(self, symbol: Symbol, seed: int) -> None:
+    def list_symbol(self, symbol: Symbol, seed: int, volatility: float = 1.0) -> None:
         """List a symbol with recorded rules and a market made from a seed."""
         tick = float(symbol.tick) or 1e-8
-        self.made[symbol.id] = self.listings[symbol.id] = Listing(symbol, SeededMarket(symbol.name, seed, tick))
+        self.made[symbol.id] = self.listings[symbol.id] = Listing(symbol, SeededMarket(symbol.name, seed, tick, volatility))
 
-    def list_seeded(self, name: str, seed: int) -> None:
+    def list_seeded(self, name: str, seed: int, volatility: float = 1.0) -> None:
         """List a symbol with a market made from a seed. Raises ValueError for a bad name."""
-        symbol = make_symbol(name, start_price(name))
-        self.made[symbol.id] = self.listings[symbol.id] = Listing(symbol, SeededMarket(name, seed, float(symbol.tick)))
+        self.list_symbol(make_symbol(name, start_price(name)), seed, volatility)
 
     def list_recorded(self, name: str, candles: Candles) -> RecordedMarket:
         """List a symbol with a recorded market, in place of any other of that name. Raises ValueError, CandleError."""

@@ -65,7 +65,8 @@ class Floor:
             self._look(self.told // LOOK_MS * LOOK_MS, 0 if self.market.idle else _step(speed))
 
     def watch(self, now_ms: int, speed: float) -> None:
-        """Begin to follow the market's trades: the first order waits for them."""
+        """Begin to follow the market's trades: the first order waits for them. What matching knew of the last price is old."""
+        self.market.last = None
         if self.ahead is None:
             self.ahead = trades(self.listing, self.moment, self.moment + _step(speed))
         self.prints = deque(trade for trade in self.ahead if trade.time_ms > now_ms)
@@ -80,11 +81,11 @@ class Floor:
         self.told = now_ms
 
     def learn_last(self, now_ms: int) -> None:
-        """Tell matching the last price of a market that nobody followed."""
-        if self.market.idle:
+        """Tell matching the last price of a market that nobody followed, or has printed nothing since somebody does."""
+        if self.market.idle or self.market.last is None:
             near = trades(self.listing, now_ms - 2 * self.listing.source.step_ms, now_ms)
             if found := near or last_trades(self.listing, now_ms, 1):
-                self.market.printed(found[-1])
+                self.market.last = found[-1].price
 
     def average(self, minutes: int, now_ms: int) -> Decimal | None:
         """Return the mean close of the last minutes, the middle of the book for 0; None where there is none."""

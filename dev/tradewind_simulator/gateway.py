@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tradewind_engine.candles import CandleError
+from tradewind_simulator import weights
 from tradewind_simulator.accounts import BAD_KEY, Account, ApiKey
 from tradewind_simulator.calls import Endpoint
 from tradewind_simulator.desk import Desk
@@ -21,7 +21,8 @@ from tradewind_simulator.errors import DialectError
 from tradewind_simulator.exchange import SimulatedExchange
 from tradewind_simulator.faults import FaultPlane, Rule, When
 from tradewind_simulator.journal import Entry, Journal
-from tradewind_simulator.signing import check_signature, check_time, parameters, split_signature
+from tradewind_simulator.signing import TWICE, check_signature, check_time, parameters, split_signature
+from tradewind_simulator.weights import Weight
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
@@ -36,7 +37,7 @@ class Gateway:
     def __init__(self, exchange: SimulatedExchange, desk: Desk, faults: FaultPlane, journal: Journal) -> None:
         self.exchange, self.desk, self.faults, self.journal = exchange, desk, faults, journal
 
-    def public(self, handler: Handler, weight: int) -> Handler:
+    def public(self, handler: Handler, weight: Weight) -> Handler:
         """Return a handler that anybody may call."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -89,26 +90,28 @@ class Gateway:
         now_ms = self.exchange.clock.now_ms()
         return self.journal.begin(now_ms, request.method, path, params, key, request.remote or "")
 
-    async def _public(self, request: web.Request, entry: Entry, handler: Handler, weight: int) -> web.StreamResponse:
-        exchange = self.exchange
+    async def _public(self, request: web.Request, entry: Entry, handler: Handler, weight: Weight) -> web.StreamResponse:
+        exchange, headers = self.exchange, {}
+        heavy, now_ms = weights.of(weight, request.query), exchange.clock.now_ms()
         try:
-            used = exchange.limiter.weigh(entry.address, weight, exchange.clock.now_ms(), exchange.clock.speed)
+            headers["X-MBX-USED-WEIGHT-1M"] = str(exchange.limiter.weigh(entry.address, heavy, now_ms, exchange.clock.speed))
+            if len(request.query) != len(set(request.query)):
+                raise TWICE
             response = await handler(request)
             entry.executed, entry.status = True, response.status
         except DialectError as exc:
-            return self._refused(entry, exc)
-        except CandleError as exc:
-            return self._refused(entry, DialectError(-1100, str(exc)))
-        response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+            return self._refused(entry, exc, headers)
+        response.headers.update(headers)
         return response
 
     def _signed(self, request: web.Request, entry: Entry, body: str, endpoint: Endpoint) -> web.StreamResponse:
         def call(account: Account, key: ApiKey, params: Mapping[str, str]) -> Any:
             if endpoint.permission not in key.permissions:
                 raise BAD_KEY
-            return endpoint.call(account, params)
+            return endpoint.answer(account, params)
 
-        return self._execute(request, entry, body, endpoint.weight, call, counts=endpoint.counts)
+        weight = weights.of(endpoint.weight, entry.params)
+        return self._execute(request, entry, body, weight, call, counts=endpoint.counts)
 
     def _execute(
         self,

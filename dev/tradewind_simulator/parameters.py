@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from tradewind_engine.trading.offers import Prevention, TimeInForce
-from tradewind_simulator.errors import DialectError, illegal, missing
+from tradewind_simulator.errors import DialectError, illegal, missing, unread
 
 DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 CID = r"^[a-zA-Z0-9-_]{1,36}$"
@@ -24,6 +25,15 @@ NEEDED: dict[str, tuple[str, ...]] = {
 KNOWN = ("timeInForce", "price", "stopPrice", "quoteOrderQty")
 TOO_MUCH = {kind: [name for name in KNOWN if name not in needed] for kind, needed in NEEDED.items()}
 TOO_MUCH["MARKET"].remove("quoteOrderQty")
+# What each signed request takes besides its signature; anything else is refused, as the exchange does.
+SIGNED = frozenset({"apiKey", "recvWindow", "signature", "timestamp"})
+SELF_TRADE = ("newClientOrderId", "newOrderRespType", "selfTradePreventionMode", "strategyId", "strategyType")
+ORDER = ("symbol", "side", "type", "quantity", *KNOWN, *SELF_TRADE, "icebergQty", "trailingDelta")
+PEGS = ("pegPriceType", "pegOffsetType", "pegOffsetValue")
+BETWEEN = ("symbol", "orderId", "startTime", "endTime", "limit")
+FOUND = ("symbol", "orderId", "origClientOrderId")
+RESTRICTED = ("cancelRestrictions", "newClientOrderId")
+REPLACED = ("cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId", "cancelNewClientOrderId", "cancelRestrictions")
 Answer = Literal["ACK", "RESULT", "FULL"]
 PREVENTIONS: dict[str, Prevention] = {
     "NONE": "NONE",
@@ -81,6 +91,12 @@ def wanted_order(params: Mapping[str, str], new_cid: str) -> Wanted:
         answer=ANSWERS[answer],
         prevention=PREVENTIONS[prevention],
     )
+
+
+def check_names(params: Mapping[str, str], known: AbstractSet[str]) -> None:
+    """Refuse parameters that a request does not have. Raises DialectError."""
+    if not params.keys() <= known:
+        raise unread(len(params.keys() & known), len(params))
 
 
 def needed(params: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""The exchange's REST interface, public part: ping, time, exchangeInfo, klines, prices. Errors as the exchange words them.
+"""The exchange's REST interface, public part: ping, time, exchangeInfo, and market data. Errors as the exchange words them.
 
 Source: the exchange's public documentation of its spot REST API (general information, errors, market data).
 """
@@ -9,13 +9,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tradewind_api.document.model import TIMEFRAME_MS
-from tradewind_simulator.dialect import Handler, answer, find_listing, limit, number
-from tradewind_simulator.errors import DialectError, missing
+from tradewind_simulator.dialect import Answering, Handler, answer, find_listing
+from tradewind_simulator.errors import DialectError
 from tradewind_simulator.exchange import Listing, SimulatedExchange
 from tradewind_simulator.gateway import Gateway
-from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
-from tradewind_simulator.market.books import latest
+from tradewind_simulator.weights import Weight
 
 
 class Rest:
@@ -24,24 +22,27 @@ class Rest:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway, self._exchange = gateway, gateway.exchange
 
-    def application(self, more: Mapping[str, tuple[Handler, int]] | None = None) -> web.Application:
-        """Return the web application, with `more` handlers and their weights by path."""
+    def application(self, market: Mapping[str, tuple[Answering, Weight]]) -> web.Application:
+        """Return the web application, with the calls of market data and their weights by path."""
         app = web.Application(client_max_size=1_000_000)
-        table: dict[str, tuple[Handler, int]] = {
+        table: dict[str, tuple[Handler, Weight]] = {
             "ping": (self.ping, 1),
             "time": (self.time, 1),
             "exchangeInfo": (self.exchange_info, 20),
-            "klines": (self.klines, 2),
-            "uiKlines": (self.klines, 2),
-            "ticker/price": (self.price, 2),
         }
-        for path, (handler, weight) in (table | dict(more or {})).items():
+        over_http = {path: (_over_http(call), weight) for path, (call, weight) in market.items()}
+        for path, (handler, weight) in (table | over_http).items():
             app.router.add_get(f"/api/v3/{path}", self._gateway.public(handler, weight))
+        app.router.add_get("/sapi/v1/system/status", self._gateway.public(self.status, 1))
         return app
 
     async def ping(self, _: web.Request) -> web.Response:
         """Answer that we are there."""
         return answer({})
+
+    async def status(self, _: web.Request) -> web.Response:
+        """Answer that nothing is under maintenance; what is, a fault says."""
+        return answer({"status": 0, "msg": "normal"})
 
     async def time(self, _: web.Request) -> web.Response:
         """Answer virtual time."""
@@ -56,33 +57,15 @@ class Rest:
             listings = [self._listing(wanted)] if wanted else list(self._exchange.listings.values())
         return answer(exchange_info(self._exchange, listings))
 
-    async def klines(self, request: web.Request) -> web.Response:
-        """Answer candles, the one in progress last."""
-        listing, query = self._listing(request.query.get("symbol")), request.query
-        interval = query.get("interval", "")
-        if not interval:
-            raise missing("interval")
-        if interval not in TIMEFRAME_MS or TIMEFRAME_MS[interval] % listing.source.step_ms:
-            raise DialectError(-1120, "Invalid interval.")
-        candles = klines(
-            listing.source,
-            interval,
-            now_ms=self._exchange.clock.now_ms(),
-            start_ms=number(query.get("startTime"), "startTime"),
-            end_ms=number(query.get("endTime"), "endTime"),
-            limit=limit(query.get("limit"), default=DEFAULT, most=MOST),
-        )
-        return answer(rows(candles, interval))
-
-    async def price(self, request: web.Request) -> web.Response:
-        """Answer the price of a symbol now."""
-        listing, now = self._listing(request.query.get("symbol")), self._exchange.clock.now_ms()
-        candles = latest(listing.source, now)
-        price = float(candles.close[-1]) if len(candles) else 0.0
-        return answer({"symbol": listing.symbol.id, "price": f"{price:.8f}"})
-
     def _listing(self, name: str | None) -> Listing:
         return find_listing(self._exchange, name)
+
+
+def _over_http(call: Answering) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return answer(call(request.query))
+
+    return handle
 
 
 def exchange_info(exchange: SimulatedExchange, listings: Iterable[Listing]) -> dict[str, Any]:

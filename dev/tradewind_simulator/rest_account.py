@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tradewind_simulator.accounts import ApiKey
+from tradewind_simulator.accounts import ApiKey, Balance
 from tradewind_simulator.calls import Calls
 from tradewind_simulator.gateway import Gateway
 from tradewind_simulator.records import number
@@ -16,10 +16,11 @@ def add_account(app: web.Application, gateway: Gateway, calls: Calls) -> None:
         app.router.add_route(method, path, gateway.signed(endpoint))
     exchange = gateway.exchange
 
-    def currencies(_: ApiKey) -> list[dict[str, Any]]:
+    def currencies(key: ApiKey) -> list[dict[str, Any]]:
         symbols = [listing.symbol for listing in exchange.listings.values()]
         assets = dict.fromkeys(asset for symbol in symbols for asset in (symbol.base, symbol.quote))
-        return [_currency(asset) for asset in assets]
+        held = exchange.accounts.find(key.key)[0].balances
+        return [_currency(asset, held.get(asset)) for asset in assets]
 
     def trade_fees(key: ApiKey) -> list[dict[str, str]]:
         fees = exchange.accounts.find(key.key)[0].fees
@@ -39,8 +40,9 @@ def add_account(app: web.Application, gateway: Gateway, calls: Calls) -> None:
         app.router.add_get(f"/sapi/v1/{path}", gateway.keyed(call, weight))
 
 
-def _currency(asset: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("free", "locked", "freeze", "withdrawing", "ipoing", "ipoable", "storage"), "0")
+def _currency(asset: str, held: Balance | None) -> dict[str, Any]:
+    nothing = dict.fromkeys(("freeze", "withdrawing", "ipoing", "ipoable", "storage"), "0")
+    amounts = {"free": number(held.free), "locked": number(held.locked)} if held else {"free": "0", "locked": "0"}
     return {
         "coin": asset,
         "name": asset,
@@ -49,5 +51,6 @@ def _currency(asset: str) -> dict[str, Any]:
         "isLegalMoney": False,
         "trading": True,
         "networkList": [],
+        **amounts,
         **nothing,
     }

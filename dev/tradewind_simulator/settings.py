@@ -23,6 +23,7 @@ class SimulatorSettings(BaseSettings):
     port: int = Field(default=9000, ge=0, le=65535, description="Port of the exchange's interface.")
     control_port: int = Field(default=9001, ge=0, le=65535, description="Port of status, candles, clock, probes.")
     seed: int = Field(default=7, ge=0, description="Seed of the markets that are made.")
+    volatility: float = Field(default=1.0, gt=0, le=10, description="How much they move: 1 is 0.04 % a minute.")
     symbols: list[str] = Field(default=["BTC/USDT", "ETH/USDT", "SOL/USDT"], description="Symbols that are made.")
     speed: float = Field(default=1.0, gt=0, le=100_000, description="Exchange seconds per wall second.")
     epoch_ms: float = Field(default=0, ge=0, description="Wall time at which virtual time is start-ms; 0: now.")

@@ -8,6 +8,7 @@ from tradewind_simulator.errors import DialectError, illegal, missing
 from tradewind_simulator.parameters import whole
 
 MOST_WINDOW_MS, WINDOW_MS, AHEAD_MS = 60_000, 5_000, 1_000
+TWICE = DialectError(-1101, "Duplicate values for a parameter detected.")
 BAD_SIGNATURE = "Signature for this request is not valid."
 
 
@@ -37,7 +38,7 @@ def parameters(query: str, body: str) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True)
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DialectError(-1101, "Duplicate values for a parameter detected.")
+        raise TWICE
     return found
 
 

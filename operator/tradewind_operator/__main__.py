@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import kopf
@@ -17,7 +18,7 @@ import kopf
 from tradewind_api.resources import GROUP, VERSION
 from tradewind_kube.client import KubeClient
 from tradewind_kube.configuration import ConfigurationError, load_configuration
-from tradewind_operator.operate import Operator
+from tradewind_operator.operate import RECONCILERS, Operator
 from tradewind_operator.probes import serve
 from tradewind_operator.settings import OperatorSettings
 from tradewind_operator.world import OURS
@@ -66,6 +67,13 @@ async def run(settings: OperatorSettings) -> int:
     async with KubeClient(load_configuration(settings.kubeconfig), field_manager="tradewind-operator") as client:
         operator = Operator(client, settings, socket.gethostname())
         runner = await serve(operator, settings.metrics_port)
+        log.info(
+            "operator %s: reconciles %s in all namespaces; platform in namespace %s; metrics and probes on port %d",
+            version("tradewind"),
+            ", ".join(RECONCILERS),
+            settings.namespace,
+            settings.metrics_port,
+        )
         watching = kopf.operator(
             registry=registry(operator, settings.kubeconfig),
             settings=kopf_settings(),
@@ -83,6 +91,7 @@ async def run(settings: OperatorSettings) -> int:
             task.cancel()
         await asyncio.wait(parts, timeout=5)
         await runner.cleanup()
+        log.info("stopped%s", " after a failure" if failed else "")
     return 1 if failed else 0
 
 

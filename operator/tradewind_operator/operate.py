@@ -15,6 +15,7 @@ from tradewind_operator import measures
 from tradewind_operator.announce import Announcer
 from tradewind_operator.desired.names import SELECTOR
 from tradewind_operator.desired.strategies import reference_of
+from tradewind_operator.reconcile.apply import named
 from tradewind_operator.reconcile.backtest import reconcile_backtest
 from tradewind_operator.reconcile.bot import reconcile_bot
 from tradewind_operator.reconcile.context import Context
@@ -51,7 +52,8 @@ class Operator:
         for item in (self.world.ours[plural].get(key), body):
             self._touch_reference(plural, key[0], item)
         if kind == "DELETED":
-            self.world.ours[plural].pop(key, None)
+            if self.world.ours[plural].pop(key, None) is not None:
+                log.info("%s %s: deleted", body.get("kind", plural), named(body["metadata"]))
             self.world.receipts.pop(body["metadata"].get("uid", ""), None)
         else:
             self.world.ours[plural][key] = trimmed(body)
@@ -69,6 +71,8 @@ class Operator:
             tasks.create_task(self._measure())
             self._add_all()
             self.synced = True
+            found = ", ".join(f"{len(items)} {plural}" for plural, items in self.world.ours.items())
+            log.info("all is known, the work begins: %s", found)
 
     def watch_age(self) -> float:
         """Return the seconds since the quietest child kind was last heard of."""
@@ -104,6 +108,7 @@ class Operator:
             before = self.world.children[kind].get(key)
             if item is None:
                 self.world.children[kind].pop(key, None)
+                log.info("%s %s: gone", kind, "/".join(filter(None, key)))
             else:
                 self.world.children[kind][key] = item
             if kind == "Pod" and (pod := item or before) is not None:
@@ -172,6 +177,7 @@ class Operator:
                 "spec": spec.model_dump(mode="json", by_alias=True),
             }
             self.seen("plans", None, await self._client.create(OURS["plans"], body))
+            log.info("Plan %s: made", name)
 
     async def _sweep(self) -> None:
         """Now and then look at everything: a watch that lost something is found out, a drift that nobody told of repaired."""

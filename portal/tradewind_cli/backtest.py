@@ -1,13 +1,16 @@
 """`tw backtest`: with --data here and now, without it in the cluster."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.resolve import TEMPLATES
+from tradewind_api.times import TIME_PATTERN, milliseconds
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_pairs, print_value
 from tradewind_cli.report_page import check_target, deliver
 
@@ -15,9 +18,14 @@ app = typer.Typer(no_args_is_help=True, help="Run strategies over history.")
 
 Html = Annotated[Path | None, typer.Option(help="write the report as one HTML file that needs nothing else")]
 Open = Annotated[bool, typer.Option("--open", help="open the report in the browser")]
+From = Annotated[str, typer.Option("--from", help="first candle, such as 2025-01-31; required in the cluster")]
+To = Annotated[str, typer.Option("--to", help="end, not included; required in the cluster")]
+Capital = Annotated[float, typer.Option(min=1e-9, max=1e15, help="quote currency at the start")]
+MakerBps = Annotated[float | None, typer.Option(min=0, max=1000, help="fee of a resting order; --fee-bps if not given")]
 AmountStep = Annotated[float, typer.Option(min=0, max=1e15, help="smallest step of an amount at the market; 0 rounds nothing")]
 MinNotional = Annotated[float, typer.Option(min=0, max=1e15, help="smallest order of the market, in quote")]
 Output = Annotated[Format, typer.Option("--output", "-o", help="table, json or yaml")]
+Value = TypeVar("Value")
 PERCENT = ("totalReturn", "maxDrawdown", "winRate", "timeInMarket", "buyAndHoldReturn")
 LISTS = {"tradeList", "equityCurve", "buyAndHoldCurve", "drawdownCurve", "monthlyReturns", "strategy"}  # with --full only
 SHOWN = (
@@ -50,16 +58,14 @@ def run(
     exchange: Annotated[str, typer.Option(help="exchange of the candles; required in the cluster")] = "",
     symbol: Annotated[str, typer.Option(help="such as BTC/USDT; required in the cluster")] = "",
     timeframe: Annotated[str, typer.Option(help="instead of the strategy's own")] = "",
-    from_: Annotated[str, typer.Option("--from", help="first candle, such as 2025-01-31 (in the cluster)")] = "",
-    to: Annotated[str, typer.Option(help="end, not included (in the cluster)")] = "",
+    from_: From = "",
+    to: To = "",
     fee_bps: Annotated[float, typer.Option(min=0, max=1000, help="fee of each fill, basis points")] = 10.0,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
-    maker_bps: Annotated[
-        float | None, typer.Option(min=0, max=1000, help="fee of a resting order; --fee-bps if not given")
-    ] = None,
+    maker_bps: MakerBps = None,
     amount_step: AmountStep = 0.0,
     min_notional: MinNotional = 0.0,
-    capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
+    capital: Capital = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter, such as fast.period=10; repeatable")] = None,
     name: Annotated[str, typer.Option(help="name of the Backtest in the cluster; made up if not given")] = "",
     tried: Annotated[int, typer.Option(min=1, help="parameter sets tried before this one, for the verdict (with --data)")] = 1,
@@ -71,7 +77,12 @@ def run(
     output: Output = Format.TABLE,
 ) -> None:
     """Run a strategy over history and print what it would have done."""
-    parameters = dict(parse_setting(setting) for setting in set_ or [])
+    parameters = once("--set", [parse_setting(setting) for setting in set_ or []])
+    check_times(from_, to)
+    if data is not None and (watch or name):
+        fail("--watch and --name are for a run in the cluster: leave them out, or --data", code=EXIT_USAGE)
+    if data is None and tried != 1:
+        fail("--tried is for a run here, with --data: in the cluster give the Backtest an optimization", code=EXIT_USAGE)
     check_target(html, strategy, *([data] if data else []))
     if data is None:
         from tradewind_cli.cluster_backtest import ClusterRun, submit  # noqa: PLC0415 - needs the network half
@@ -86,7 +97,7 @@ def run(
         candles = None
     else:
         names, money = (exchange, symbol, timeframe), (capital, fee_bps, slippage_bps, maker_bps)
-        report, candles = _run_here(strategy, data, names, money, (amount_step, min_notional), parameters, tried)
+        report, candles = _run_here(strategy, data, names, money, (amount_step, min_notional), (from_, to), parameters, tried)
     if report is not None:
         print_report(report, output, full=full)
         deliver(report, title=Path(strategy).stem, candles=candles, html=html, open_=open_)
@@ -150,6 +161,7 @@ def _run_here(
     names: tuple[str, str, str],
     money: tuple[float, float, float, float | None],
     market: tuple[float, float],
+    times: tuple[str, str],
     parameters: dict[str, float],
     tried: int,
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -162,19 +174,44 @@ def _run_here(
     capital, fee_bps, slippage_bps, maker_bps = money
     try:
         asked = LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps, maker_bps))
-        report = run_local(replace(asked, market=MarketRules(*market)), parameters)
+        report = run_local(replace(asked, market=MarketRules(*market), from_=times[0], to=times[1]), parameters)
     except InvalidDocumentError as exc:
         fail_for_document(exc)
     except CandleError as exc:
         fail(f"{data.name}: {exc}", code=EXIT_BAD_DATA)
     except OSError as exc:
-        fail(f"cannot read the strategy {strategy}: {exc.strerror}", code=EXIT_USAGE)
+        fail_for_file(strategy, exc)
     return report.to_json() | judge(report, Selection(trials=tried)).to_json(), report.candles
+
+
+def fail_for_file(strategy: str, exc: OSError) -> NoReturn:
+    """End the program where a strategy's file cannot be read, naming the shipped ones."""
+    fail(f"cannot read the strategy {strategy}: {exc.strerror}; shipped are {', '.join(TEMPLATES)}", code=EXIT_USAGE)
 
 
 def fail_for_document(exc: InvalidDocumentError) -> NoReturn:
     """End the program with every fault of a strategy."""
     fail("the strategy cannot run\n" + "\n".join(f"  {error}" for error in exc.errors), code=EXIT_BAD_STRATEGY)
+
+
+def once(option: str, settings: list[tuple[str, Value]]) -> dict[str, Value]:
+    """Return settings by address, ending the program where one is given twice: only one of them could count."""
+    addresses = [address for address, _ in settings]
+    twice = sorted({address for address in addresses if addresses.count(address) > 1})
+    if twice:
+        fail(f"{option} {', '.join(twice)}: given more than once", code=EXIT_USAGE)
+    return dict(settings)
+
+
+def check_times(*times: str) -> None:
+    """End the program on what is no date or time; an empty one was not given."""
+    for text in filter(None, times):
+        try:
+            milliseconds(text if re.match(TIME_PATTERN, text) else "")
+        except ValueError:
+            fail(f"{text}: wanted is a day or a time in UTC, such as 2025-01-31 or 2025-01-31T12:00Z", code=EXIT_USAGE)
+    if all(times) and len(times) > 1 and milliseconds(times[0]) >= milliseconds(times[1]):
+        fail(f"--from {times[0]} is not before --to {times[1]}", code=EXIT_USAGE)
 
 
 def parse_setting(setting: str) -> tuple[str, float]:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
+from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document.text import read_text
 from tradewind_cli.client import ApiError, Client
 from tradewind_cli.output import EXIT_USAGE, Format, fail, print_pairs, print_rows, print_value
 from tradewind_cli.profile import load_profile
+from tradewind_cli.strategy_file import start_of
 
 app = typer.Typer(no_args_is_help=True, help="Bots of the tenant.")
 Output = Annotated[Format, typer.Option("--output", "-o", help="table, json or yaml")]
@@ -56,12 +58,14 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
 def apply(file: Annotated[Path, typer.Option("--file", "-f", help="bot as YAML or JSON: metadata.name and spec")]) -> None:
     """Make or change a bot from a file."""
     try:
-        body = yaml.safe_load(file.read_text())
+        body = read_text(start_of(file))
         name = body["metadata"]["name"]
         wanted = {"metadata": {"name": name}, "spec": body["spec"]}
     except OSError as exc:
         fail(f"cannot read {file}: {exc.strerror}", code=EXIT_USAGE)
-    except (yaml.YAMLError, KeyError, TypeError) as exc:
+    except InvalidDocumentError as exc:
+        fail("\n".join(f"{file}: {error}" for error in exc.errors), code=EXIT_USAGE)
+    except (KeyError, TypeError) as exc:
         fail(f"{file}: wanted is YAML with metadata.name and spec: {exc!r}", code=EXIT_USAGE)
     client = Client(load_profile())
     try:

@@ -10,10 +10,11 @@ from typing import Any
 
 from tradewind_api.decimals import format_decimal
 from tradewind_api.document.errors import InvalidDocumentError
-from tradewind_api.document.resolve import TEMPLATES, read_document
+from tradewind_api.document.resolve import TEMPLATES
 from tradewind_cli.client import ApiError, Client
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
 from tradewind_cli.profile import load_profile
+from tradewind_cli.strategy_file import read_strategy
 
 ENDED = ("Succeeded", "Failed")
 POLL_S = 0.5
@@ -85,8 +86,7 @@ def _decimal(value: float) -> str:
 def _own(name: str) -> dict[str, Any]:
     """Return how a resource names a file's document, or one of the tenant's strategies where there is no such file."""
     try:
-        with open(name, errors="replace") as file:  # noqa: PTH123
-            return {"document": read_document(file.read()).to_json()}
+        return {"document": read_strategy(name).to_json()}
     except FileNotFoundError:
         if not NAME.match(name):
             raise

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tradewind_api.document.model import StrategyDocument
-from tradewind_api.document.resolve import TEMPLATES, read_document, template, with_parameters
+from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import parse_document
+from tradewind_api.times import milliseconds
+from tradewind_cli.strategy_file import read_strategy
 from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
@@ -19,7 +22,7 @@ from tradewind_engine.timeframes import infer_timeframe
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """What a person asked for; empty `timeframe` means the document's own."""
+    """What a person asked for; empty `timeframe` means the document's own, empty `from_` and `to` all of the file."""
 
     strategy: str
     data: Path
@@ -29,12 +32,8 @@ class LocalRun:
     capital: float = 10_000.0
     costs: Costs = Costs()  # noqa: RUF009 - frozen
     market: MarketRules = ANY_ORDER
-
-
-def load_strategy(name: str, parameters: Mapping[str, float]) -> StrategyDocument:
-    """Return the document in file `name`, or the shipped one of that name. Raises InvalidDocumentError, OSError."""
-    document = template(name) if name in TEMPLATES else read_document(Path(name).read_text(errors="replace"))
-    return with_parameters(document, parameters)
+    from_: str = ""
+    to: str = ""
 
 
 def run_local(run: LocalRun, parameters: Mapping[str, float]) -> Report:
@@ -60,10 +59,10 @@ def load(run: LocalRun, parameters: Mapping[str, float]) -> tuple[StrategyDocume
         OSError: If the strategy file cannot be read.
     """
     prepare()
-    document = load_strategy(run.strategy, parameters)
+    document = with_parameters(read_strategy(run.strategy), parameters)
     if run.timeframe:  # another timeframe is another strategy, as the operator has it
         document = parse_document(document.to_json() | {"timeframe": run.timeframe})
-    history = read_candle_file(run.data)
+    history = _between(read_candle_file(run.data), run.from_, run.to)
     source = infer_timeframe(history.ts)
     target = document.timeframe
     try:
@@ -73,3 +72,20 @@ def load(run: LocalRun, parameters: Mapping[str, float]) -> tuple[StrategyDocume
             f"the strategy works on {target} candles, the file has {source} ones: give finer candles, or --timeframe {source}"
         ) from None
     return document, history
+
+
+def _between(history: Candles, from_: str, to: str) -> Candles:
+    """Return the candles that open in [from_, to). Raises CandleError if there is none, saying what there is."""
+    if not from_ and not to:
+        return history
+    start = milliseconds(from_) if from_ else 0
+    stop = milliseconds(to) if to else int(history.ts[-1]) + 1
+    found = history.between(start, stop)
+    if not len(found):
+        there = [
+            datetime.fromtimestamp(int(ts) / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ") for ts in (history.ts[0], history.ts[-1])
+        ]
+        raise CandleError(
+            f"no candle opens from {from_ or 'the first'} to {to or 'the last'}: there are {there[0]} to {there[1]}"
+        )
+    return found

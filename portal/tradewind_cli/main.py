@@ -1,5 +1,6 @@
 """The table of commands. Each group is imported only when it is asked for: a cold start is what a person feels first."""
 
+import errno
 import importlib
 import os
 import sys
@@ -54,11 +55,18 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run `tw`. A reader that closed the pipe ends it quietly."""
+    """Run `tw`. A reader that closed the pipe ends it quietly, a full disk with a sentence."""
     try:
-        app()
-    except BrokenPipeError:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as exc:
+        if exc.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if exc.errno == errno.ENOSPC:
+            sys.stderr.write(f"tw: what was printed is cut off: {exc.strerror}\n")
         sys.exit(1)
 
 

@@ -12,7 +12,21 @@ import typer
 from tradewind_api.backtest import Objective
 from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.ranges import Range
-from tradewind_cli.backtest import AmountStep, Html, MinNotional, Open, Output, fail_for_document, parse_setting, print_report
+from tradewind_cli.backtest import (
+    AmountStep,
+    Capital,
+    Html,
+    MakerBps,
+    MinNotional,
+    Open,
+    Output,
+    check_times,
+    fail_for_document,
+    fail_for_file,
+    once,
+    parse_setting,
+    print_report,
+)
 from tradewind_cli.output import EXIT_BAD_DATA, EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_rows
 from tradewind_cli.report_page import check_target, deliver
 
@@ -61,11 +75,14 @@ def optimise(
     exchange: Annotated[str, typer.Option(help="exchange of the candles, for the report")] = "",
     symbol: Annotated[str, typer.Option(help="such as BTC/USDT, for the report")] = "",
     timeframe: Annotated[str, typer.Option(help="instead of the strategy's own")] = "",
+    from_: Annotated[str, typer.Option("--from", help="first candle, such as 2025-01-31 or 2025-01-31T12:00Z")] = "",
+    to: Annotated[str, typer.Option(help="end, not included")] = "",
     fee_bps: Annotated[float, typer.Option(min=0, max=1000, help="fee of each fill, basis points")] = 10.0,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="price paid on top, basis points")] = 0.0,
+    maker_bps: MakerBps = None,
     amount_step: AmountStep = 0.0,
     min_notional: MinNotional = 0.0,
-    capital: Annotated[float, typer.Option(min=1e-9, help="quote currency at the start")] = 10_000.0,
+    capital: Capital = 10_000.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter that is not tuned; repeatable")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="keep what was scored in this file, and go on from it after a kill")
@@ -82,12 +99,19 @@ def optimise(
     from tradewind_engine.backtest.simulate import Costs, MarketRules  # noqa: PLC0415
 
     check_target(html, strategy, data, *([resume] if resume else []))
-    ranges = dict(parse_range(item) for item in tune or [])
+    check_times(from_, to)
+    if folds == 1:
+        fail("--folds 1: a walk-forward takes 2 steps or more; 0 is none", code=EXIT_USAGE)
+    ranges = once("--tune", [parse_range(item) for item in tune or []])
+    parameters = once("--set", [parse_setting(item) for item in set_ or []])
+    if both := sorted(ranges.keys() & parameters.keys()):
+        fail(f"{', '.join(both)}: either --tune or --set", code=EXIT_USAGE)
     constraints = tuple(constraint or ["trades>=10"])
     asked = Question(ranges, objective, constraints, budget, trials, seed, folds, anchored, threads, resume)
     market = MarketRules(amount_step, min_notional)
-    run = LocalRun(strategy, data, exchange, symbol, timeframe, capital, Costs(fee_bps, slippage_bps), market)
-    report, candles = _search(run, dict(parse_setting(item) for item in set_ or []), asked)
+    costs = Costs(fee_bps, slippage_bps, maker_bps)
+    run = LocalRun(strategy, data, exchange, symbol, timeframe, capital, costs, market, from_, to)
+    report, candles = _search(run, parameters, asked)
     print_report(report, output, full=full)
     if output is Format.TABLE:
         _print_search(report["optimisation"])
@@ -111,9 +135,9 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> tuple[di
     from tradewind_cli.local_backtest import load  # noqa: PLC0415
     from tradewind_cli.record_file import open_record  # noqa: PLC0415
     from tradewind_engine.candles import CandleError  # noqa: PLC0415
+    from tradewind_engine.optimise.book import Aim, State  # noqa: PLC0415
     from tradewind_engine.optimise.objectives import parse_constraint  # noqa: PLC0415
     from tradewind_engine.optimise.record import fingerprint  # noqa: PLC0415
-    from tradewind_engine.optimise.search import Aim, State  # noqa: PLC0415
     from tradewind_engine.optimise.space import make_space  # noqa: PLC0415
     from tradewind_engine.optimise.study import NothingFoundError, run_study  # noqa: PLC0415
     from tradewind_engine.optimise.sweep import SweepSettings  # noqa: PLC0415
@@ -162,7 +186,7 @@ def _search(run: Any, parameters: dict[str, float], asked: Question) -> tuple[di
     except CandleError as exc:
         fail(f"{run.data.name}: {exc}", code=EXIT_BAD_DATA)
     except OSError as exc:
-        fail(f"cannot read the strategy {run.strategy}: {exc.strerror}", code=EXIT_USAGE)
+        fail_for_file(run.strategy, exc)
     finally:
         if told:
             sys.stderr.write("\r\x1b[K")

@@ -43,9 +43,24 @@ def deliver(
                 file.write(text)
             html = Path(name)
         else:
-            html.write_text(text, encoding="utf-8")
+            _write(html, text)
     except OSError as exc:
         fail(f"cannot write the page: {exc.strerror}: {html or tempfile.gettempdir()}")
     sys.stderr.write(f"page: {html}\n")
     if open_ and not webbrowser.open(html.resolve().as_uri()):
         sys.stderr.write("no browser was found here: open the file yourself, or name a browser in BROWSER\n")
+
+
+def _write(target: Path, text: str) -> None:
+    """Write all of a page or nothing: a full disk leaves the page that was there before."""
+    if target.exists() and not target.is_file():  # such as /dev/stdout
+        target.write_text(text, encoding="utf-8")
+        return
+    target = target.resolve()
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

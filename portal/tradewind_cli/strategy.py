@@ -9,11 +9,12 @@ from tradewind_api.document.digest import strategy_digest
 from tradewind_api.document.errors import DocumentError, InvalidDocumentError
 from tradewind_api.document.explain import explain as sentence_of
 from tradewind_api.document.model import StrategyDocument
-from tradewind_api.document.resolve import TEMPLATES, read_document, template
+from tradewind_api.document.resolve import TEMPLATES
 from tradewind_api.document.validation import candles_needed
 from tradewind_cli.client import ApiError, Client
 from tradewind_cli.output import EXIT_BAD_STRATEGY, EXIT_USAGE, Format, fail, print_pairs, print_rows, print_value
 from tradewind_cli.profile import load_profile
+from tradewind_cli.strategy_file import read_strategy
 
 app = typer.Typer(no_args_is_help=True, help="Strategy documents, shipped and your own.")
 Name = Annotated[str, typer.Argument(help="a strategy file, or the name of a shipped one")]
@@ -131,10 +132,8 @@ def _own() -> list[dict[str, Any]]:
 
 def _read(name: str) -> StrategyDocument:
     """Return a document by file or shipped name, ending the program where the file cannot be read."""
-    if name in TEMPLATES:
-        return template(name)
     try:
-        return read_document(Path(name).read_text(errors="replace"))
+        return read_strategy(name)
     except OSError as exc:
         hint = f"; shipped are {', '.join(TEMPLATES)}" if not Path(name).suffix else ""
         fail(f"cannot read {name}: {exc.strerror}{hint}", code=EXIT_USAGE)

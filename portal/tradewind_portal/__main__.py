@@ -1,6 +1,7 @@
 """`python -m tradewind_portal`: start, serve, stop."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -39,6 +40,7 @@ from tradewind_portal.results.service import Results
 from tradewind_portal.services import Services
 from tradewind_portal.serving import Server, listen, metrics_app, serve, server_for, stop_on_signals
 from tradewind_portal.settings import Settings
+from tradewind_portal.started import keep_start, let_go_of_start
 from tradewind_portal.store import FileTakenError, SchemaMismatchError, Store
 from tradewind_portal.strategies.service import Strategies
 from tradewind_portal.tenants.service import Tenants
@@ -118,8 +120,12 @@ async def run(settings: Settings) -> None:
             following = [asyncio.create_task(_audit(audit, cluster), name="cluster-audit")]
             if certificate is not None:
                 following.append(asyncio.create_task(certificate.follow(), name="certificate"))
-            await serve(_servers(services, cluster, certificate), stop, watch=following)
+            servers = _servers(services, cluster, certificate)
+            keep_start()
+            let_go_of_start()
+            await serve(servers, stop, watch=following)
     finally:
+        gc.unfreeze()  # what is frozen when the process ends is called leaked by DuckDB
         await store.close()
     log.info("stopped")
 

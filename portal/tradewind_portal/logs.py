@@ -15,18 +15,22 @@ from typing import Any
 SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|api.?key", re.IGNORECASE)
 SECRET_VALUES = re.compile(r"tw_pat_[0-9A-Za-z]+_[0-9A-Za-z_-]+|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*")
 BLANK = "[removed]"
+DEEPEST, DEEPER = 32, "[deeper]"  # nothing of ours nests half as deep; a thousand levels end the writer of JSON
 
 
-def clean(value: Any, name: str = "") -> Any:
+def clean(value: Any, name: str = "", depth: int = 0) -> Any:
     """Return `value` with what looks like a secret blanked, at any depth, and fit to be JSON in UTF-8.
 
-    What somebody sent may hold halves of surrogates, NaN and infinity; the audit log has a row of it all the same.
+    What somebody sent may hold halves of surrogates, NaN, infinity and lists inside each other a thousand times; the audit log
+    has a row of it all the same.
     """
     match value:
+        case dict() | list() | tuple() if depth == DEEPEST:
+            return DEEPER
         case dict():
-            return {_utf8(str(key)): clean(item, str(key)) for key, item in value.items()}
+            return {_utf8(str(key)): clean(item, str(key), depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [clean(item, name) for item in value]
+            return [clean(item, name, depth + 1) for item in value]
         case float() if not math.isfinite(value):
             return str(value)
         case None | bool() | int() | float():

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from tradewind_api.document.errors import MOST_ERRORS
 from tradewind_portal.store import StoreBusyError, StoreTimeoutError
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,8 +95,11 @@ def _problem(request: Request, exc: Exception) -> Response:
 
 def _invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
-    errors = [field_error(error) for error in exc.errors()[:50]]
-    return _problem(request, Problem(422, "Invalid", "the request is not valid; see errors", errors=errors))
+    found = exc.errors()
+    detail = "the request is not valid; see errors" + (
+        f", the first {MOST_ERRORS} of {len(found)}" * (len(found) > MOST_ERRORS)
+    )
+    return _problem(request, Problem(422, "Invalid", detail, errors=[field_error(error) for error in found[:MOST_ERRORS]]))
 
 
 def _http(request: Request, exc: Exception) -> Response:

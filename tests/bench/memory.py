@@ -91,18 +91,18 @@ def weigh_used(figures, portal, api, folder):
     probes = [f"{portal.public}/livez", f"{portal.public}/readyz"]
     done = portal_use.serve_candles(portal, customer, folder)
     rest(probes)
-    figures.add("portal that served candles, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
+    figures.add("portal after serving candles, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
     done = (
         f"{portal_use.report_events(portal, customer):,} events taken in after that; the database holds some of them in memory"
     )
     rest(probes)
-    figures.add("portal that took events in, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
+    figures.add("portal after taking events in, MiB", resident(portal.process.pid)[0], most=BUDGETS["portal"], note=done)
 
 
 def image_environment(name):
     """Return what an image sets for the allocator, which counts as much as the code."""
     lines = (ROOT / name / "Containerfile").read_text().splitlines()
-    return dict(line.removeprefix("ENV ").split("=", 1) for line in lines if line.startswith("ENV MALLOC_"))
+    return dict(line.removeprefix("ENV ").split("=", 1) for line in lines if line.startswith(("ENV MALLOC_", "ENV DUCKDB_")))
 
 
 def image_sizes():

@@ -16,7 +16,8 @@ from tradewind_engine.backtest.ahead_of_time import prepare
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.candles import COLUMNS, Candles
 from tradewind_engine.honesty.verdict import judge
-from tradewind_engine.optimise.search import Aim, search
+from tradewind_engine.optimise.book import Aim
+from tradewind_engine.optimise.search import search
 from tradewind_engine.optimise.space import Space, make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 from tradewind_engine.strategy.follow import Follower
@@ -102,8 +103,8 @@ def held(frame):
 def sweep(frame, pairs):
     axes = {"fast.period": tuple(sorted({a for a, _ in pairs})), "slow.period": tuple(sorted({b for _, b in pairs}))}
     machine = Sweep(DOCUMENTS["sma"], Space(axes), held(frame), SweepSettings("1m", costs=COSTS, threads=2))
-    scores = machine.score([tuple(pair) for pair in pairs])
-    return {"best": float(scores.total_return.max()), "trades": int(scores.trades.sum())}
+    found = machine.figures([tuple(pair) for pair in pairs])
+    return {"best": float(found["totalReturn"].max()), "trades": int(found["trades"].sum())}
 
 
 def grid(frame, pairs):

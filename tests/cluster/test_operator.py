@@ -4,14 +4,22 @@ No kubelet runs here: where a pod must become ready or end, the test writes its 
 """
 
 import json
+import re
 import time
 
 import pytest
+from apart import run_apart
 from operator_kube import BOT, READY, ended
+from operator_process import EXCHANGES, HOME
 from portal_cluster import GROUP, wait_for
 
 from tradewind_api.document.resolve import template
 from tradewind_cluster.api import ApiError
+from tradewind_kube.client import KubeClient
+from tradewind_kube.configuration import load_configuration
+from tradewind_kube.errors import NotFoundError
+from tradewind_operator.operate import RECONCILERS, Operator
+from tradewind_operator.settings import OperatorSettings
 
 BACKTEST = {
     "strategy": {"template": "rsi"},
@@ -209,6 +217,33 @@ def test_a_deleted_bot_leaves_nothing(kube, operator):
     wait_for(lambda: not any(kube.children(namespace, kind, "bot-") for kind in kinds), 60)
 
 
+def test_what_is_missing_is_not_made_for_an_owner_that_is_gone(kube, operator, control_plane):
+    """An operator that heard of the children's end, but not yet of the bot's, makes no pod for it."""
+    namespace = kube.tenant("late")
+    path = kube.make(namespace, "TradingBot", "bot", BOT)
+    wait_for(lambda: kube.children(namespace, "statefulsets", "bot-"))
+    known = {
+        "tenants": {("", "late"): kube.get(f"{GROUP}/tenants/late")},
+        "plans": {("", "pro"): kube.get(f"{GROUP}/plans/pro")},
+        "tradingbots": {(namespace, "bot"): kube.get(path)},
+    }
+    kube.api.call("DELETE", path)
+    kinds = ("statefulsets", "configmaps", "serviceaccounts", "networkpolicies")
+    wait_for(lambda: not any(kube.children(namespace, kind, "bot-") for kind in kinds), 60)
+
+    async def reconcile():
+        client = KubeClient(load_configuration(str(control_plane.kubeconfig)), field_manager="tradewind-operator")
+        async with client:
+            late = Operator(client, OperatorSettings(namespace=HOME, exchanges=json.loads(EXCHANGES)), "late")
+            late.world.ours |= known
+            late.world.children["Namespace"]["", namespace] = kube.get(f"/api/v1/namespaces/{namespace}")
+            await RECONCILERS["tradingbots"](late._context, (namespace, "bot"))
+
+    with pytest.raises(NotFoundError, match="not found"):
+        run_apart(reconcile())
+    assert not any(kube.children(namespace, kind, "bot-") for kind in kinds)
+
+
 def test_a_killed_operator_converges_when_it_is_back(kube, operator):
     """What was asked for while it was away is done, and what was deleted meanwhile leaves no ghost."""
     namespace = kube.tenant("away")
@@ -233,3 +268,25 @@ def test_nothing_is_written_when_nothing_changes(kube, operator):
     time.sleep(5)
     assert applies == operator.metric("tradewind_operator_applies_total")
     assert version == kube.get(f"{GROUP}/namespaces/{namespace}/tradingbots/bot")["metadata"]["resourceVersion"]
+
+
+def test_the_log_tells_of_start_and_of_each_thing_made_and_gone(kube, operator):
+    """An engineer who reads nothing but the log knows what runs, what was made for whom, and what is gone."""
+    namespace = kube.tenant("logged")
+    path = kube.make(namespace, "TradingBot", "told", BOT)
+    name = wait_for(lambda: kube.children(namespace, "statefulsets", "bot-told-"))[0]["metadata"]["name"]
+    wait_for(lambda: kube.summary(path) == "Starting")
+    kube.api.call("DELETE", path)
+    wait_for(lambda: f"StatefulSet {namespace}/{name}: gone" in operator.log.read_text())
+    log = operator.log.read_text()
+    assert f"reconciles tenants, tradingbots, backtests, strategies in all namespaces; platform in namespace {HOME};" in log
+    assert f"metrics and probes on port {operator.port}" in log
+    assert re.search(r"all is known, the work begins: \d+ tradingbots", log)
+    for line in (
+        f"Namespace {namespace}: made",
+        f"StatefulSet {namespace}/{name}: made",
+        f"ConfigMap {namespace}/{name}: made",
+        f"TradingBot {namespace}/told: Starting, was ",
+        f"TradingBot {namespace}/told: deleted",
+    ):
+        assert 1 == log.count(line), line

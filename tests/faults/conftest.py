@@ -33,8 +33,8 @@ async def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @pytest.fixture(scope="session")
 def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An exchange on which ten candles of a minute pass in a second."""
-    options = ("--order-limit-10s", "0", "--weight-limit", "0", "--speed", str(SPEED))
+    """An exchange on which ten candles of a minute pass in a second, and prices move as they do elsewhere in that time."""
+    options = ("--order-limit-10s", "0", "--weight-limit", "0", "--speed", str(SPEED), "--volatility", "0.04")
     found = Server(tmp_path_factory.mktemp("fast"), *options)
     yield found
     assert 0 == found.stop()

@@ -28,6 +28,10 @@ class Line:
                 self._writers.discard(each)
                 each.transport.abort()
 
+    def mend(self) -> None:
+        """Let everything through again."""
+        self._cut = False
+
     def cut(self) -> None:
         """Let nothing through any more."""
         self._cut = True

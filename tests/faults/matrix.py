@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
+from asked_order import asked
 from simulator_process import Server
 
 from tradewind_api.fold import fold
-from tradewind_api.ledger import Adjusted, EventData, Filled, Intended, LedgerState, event
+from tradewind_api.ledger import Adjusted, Closed, EventData, Filled, Intended, LedgerEvent, LedgerState, event
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.identity import client_order_id, epoch_of
 from tradewind_engine.trading.orders import Patience
@@ -124,16 +125,8 @@ class World:
         """Return an order at the market, or at so many times the price."""
         tick = self.rules.price_tick
         price, stop = (None if each is None else self.price * Decimal(each) // tick * tick for each in (times, stop_times))
-        return Intended(
-            client_order_id=client_order_id(UID, self.epoch, next(self._numbers)),
-            symbol=BTC,
-            side=side,
-            order_type="stop" if stop_times else "limit" if times else "market",
-            amount=amount,
-            price=price,
-            stop_price=stop,
-            candle_open_ms=0,
-            reason="Entry",
+        return asked(
+            client_order_id(UID, self.epoch, next(self._numbers)), BTC, side=side, amount=amount, price=price, stop=stop
         )
 
     # The exchange
@@ -184,8 +177,8 @@ def check_promises(world: World) -> None:
 
 
 def check_ledger(orders: Sequence[dict[str, Any]], events: Sequence[EventData], state: LedgerState, symbol: str) -> None:
-    """Own fills are the ledger's by trade id, the position is their sum, what is open there is open here and nothing else."""
-    base = symbol.split("/", maxsplit=1)[0]
+    """Own fills are the ledger's by trade id, position and cash are their sums, what is open there is open here and no more."""
+    base, quote = symbol.split("/")
     there = sorted(
         (str(trade["id"]), order["clientOrderId"], Decimal(trade["qty"]), Decimal(trade["price"]), Decimal(trade["commission"]))
         for order in orders
@@ -197,11 +190,51 @@ def check_ledger(orders: Sequence[dict[str, Any]], events: Sequence[EventData], 
     adjusted = sum(item.amount for item in events if isinstance(item, Adjusted) and item.symbol == symbol)
     held = state.positions.get(symbol)
     assert bought + adjusted == (held.amount if held else 0)
+    earned = sum(
+        Decimal(trade["qty"]) * Decimal(trade["price"]) * (1 if order["side"] == "SELL" else -1)
+        - (Decimal(trade["commission"]) if trade["commissionAsset"] == quote else 0)
+        for order in orders
+        for trade in order["trades"]
+    )
+    assert state.cash == state.capital + earned, "cash by the exchange's own trades"
+    costs = sum((position.cost for position in state.positions.values()), Decimal(0))
+    assert round(state.cash, 8) == round(state.capital + state.realized_pnl - costs, 8), "cash by what was gained and is held"
+    check_money(events, state.capital, quote)
     still = {order["clientOrderId"] for order in orders if order["status"] in {"NEW", "PARTIALLY_FILLED"}}
     assert still == set(state.open_intents)
     named = [order["clientOrderId"] for order in orders]
     assert len(set(named)) == len(named), "one id, two orders"
     assert set(named) <= {item.client_order_id for item in events if isinstance(item, Intended)}
+
+
+def check_money(events: Sequence[EventData], cash: Decimal, quote: str) -> None:
+    """No order is filled for more than it asks, and at no time is there less cash than resting purchases hold."""
+    wanted: dict[str, Intended] = {}
+    filled: dict[str, Decimal] = defaultdict(Decimal)
+    open_: set[str] = set()
+    for item in events:
+        match item:
+            case Intended():
+                wanted[item.client_order_id] = item
+                open_.add(item.client_order_id)
+            case Closed():
+                open_.discard(item.client_order_id)
+            case Filled():
+                filled[item.client_order_id] += item.amount
+                assert filled[item.client_order_id] <= wanted[item.client_order_id].amount
+                worth = item.amount * item.price
+                cash += (worth if item.side == "sell" else -worth) - (item.fee if item.fee_currency == quote else 0)
+        resting = [wanted[cid] for cid in open_ if wanted[cid].side == "buy" and wanted[cid].price is not None]
+        held_back = sum((ask.price * (ask.amount - filled[ask.client_order_id]) for ask in resting), Decimal(0))
+        assert cash >= held_back, f"{cash} are there, {held_back} are needed by what rests"
+
+
+def check_envelopes(events: Sequence[LedgerEvent]) -> None:
+    """In the order in which they were stored: one epoch after the other, each counted from 1 without a gap."""
+    assert [item.epoch for item in events] == sorted(item.epoch for item in events)
+    for epoch in {item.epoch for item in events}:
+        numbers = [item.seq for item in events if item.epoch == epoch]
+        assert list(range(1, len(numbers) + 1)) == numbers
 
 
 def check_requests(requests: Sequence[dict[str, Any]], events: Sequence[EventData]) -> None:

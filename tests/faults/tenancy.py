@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 from faults.hosting import MINUTE, MOST_S, Hosted, running
-from faults.matrix import check_ledger, check_requests
+from faults.matrix import check_envelopes, check_ledger, check_requests
 from live_world import holding
 from portal_double import Running, running_portal
 from simulator_process import Server
@@ -28,6 +28,7 @@ from tradewind_operator.desired.bot import BotContext, BotPlan, desired_bot
 from tradewind_operator.desired.config_map import bot_config
 from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.settings import OperatorSettings
+from tradewind_portal.audit.queries import first_break
 from tradewind_portal.cluster.port import Kind
 from tradewind_portal.keys.verifying import Verifier
 
@@ -210,8 +211,10 @@ class Live:
         """Check what the matrix promises after every fault."""
         events = await self.events()
         typed = [item.typed() for item in events]
-        check_ledger(self.orders(), typed, fold(events), "BTC/USDT")
+        check_ledger(self.orders(), typed, fold(events), self.resource["spec"]["symbols"][0])
         check_requests(self.requests(), typed)
+        check_envelopes(events)
+        assert None is await self.tenancy.portal.services.store.read(first_break), "the audit log does not follow from itself"
 
 
 @contextlib.asynccontextmanager

@@ -15,8 +15,9 @@ from faults.tenancy import MINUTE, MOST_S, tenancy
 from live_world import holding
 
 from tradewind_portal.keys.verifying import Verifier
-from tradewind_runner import account_watching, reporter
+from tradewind_runner import account_watching, book_paper, bot_loop, reporter
 from tradewind_runner.brokers import ccxt_client
+from tradewind_runner.feed import stream, tape
 
 pytestmark = pytest.mark.slow
 ORDER = {"method": "POST", "path": "/api/v3/order"}
@@ -77,6 +78,30 @@ async def test_f20_a_key_that_gains_withdrawal_under_a_bot_stops_its_purchases(a
     await bot.check()
 
 
+async def test_f20_nothing_is_bought_before_the_exchange_has_said_what_the_key_may_do(acme):
+    """The question is not answered: the bot decides candle after candle, and each purchase names what it waits for."""
+    question = {
+        "match": {"path": "/sapi/v1/account/apiRestrictions"},
+        "action": {"type": "answer", "status": 502, "body": "bad"},
+    }
+    acme.faults(question)
+    bot = await acme.live("unasked")
+    async with bot.run() as running:
+        await bot.told("CredentialsUnchecked", "what the key may do")
+        async with asyncio.timeout(MOST_S):
+            while not (entries := [item.data["blocked"] for item in await bot.events() if item.data.get("action") == "Enter"]):
+                await asyncio.sleep(0.1)
+        assert {"CredentialsUnchecked"} == {reason.partition(":")[0] for reason in entries}
+        assert "Reducing" == running.bot.trading()[0].state
+        assert [] == bot.posts()
+        acme.faults()
+        await running.until(bot.orders)
+        await running.stop()
+    asked = [entry["seq"] for entry in bot.requests() if entry["path"].endswith("apiRestrictions") and entry["status"] == 200]
+    assert min(asked) < min(entry["seq"] for entry in bot.posts())
+    await bot.check()
+
+
 async def test_a_key_that_is_revoked_at_the_exchange(acme):
     """The bot halts; nothing is sent any more."""
     bot = await acme.live("revoked")
@@ -122,8 +147,13 @@ async def test_a_time_that_is_more_than_a_second_off(server, tmp_path, monkeypat
         assert [] == bot.posts()
 
 
-async def test_a_time_that_nobody_knows_to_the_second(acme):
-    """Each answer about the time takes 2.5 s, so it is 1.25 s off at worst: nothing is bought until one comes quickly."""
+async def test_a_time_that_nobody_knows_to_the_second(acme, monkeypatch):
+    """Each answer about the time takes 2.5 s, so it is 1.25 s off at worst: nothing is bought until one comes quickly.
+
+    The bot asks again soon, not when it would anyway.
+    """
+    monkeypatch.setattr(bot_loop, "CLOCK_EVERY_S", 3600.0)
+    monkeypatch.setattr(bot_loop, "CLOCK_SOON_S", 0.5)
     slow = {"match": {"path": "/api/v3/time"}, "action": {"type": "delay", "seconds": 2.5}}
     acme.faults(slow)
     bot = await acme.live("vague")
@@ -132,7 +162,6 @@ async def test_a_time_that_nobody_knows_to_the_second(acme):
         await running.decide(8)
         assert [] == bot.posts()
         acme.faults()
-        await running.bot._exchange.sync_clock()
         await running.until(bot.orders)
         await running.stop()
     await bot.check()
@@ -158,13 +187,15 @@ def answered_with(acme, body):
 
 
 @pytest.mark.parametrize("garbage", LEFT_OUT)
-async def test_a_candle_whose_time_cannot_be_is_left_out(acme, garbage):
-    """Nothing is decided on it; the others count, each once, and the trader reads that nothing newer comes."""
+async def test_a_candle_whose_time_cannot_be_is_left_out(acme, monkeypatch, garbage):
+    """Nothing is decided on it; the others count, each once. The stream says something else: the trader reads that it lasts."""
+    assert stream.DOUBT_S <= 30
+    monkeypatch.setattr(stream, "DOUBT_S", 1.0)
     bot = await acme.live("garbled")
     now_ms = acme.server.get("time")["serverTime"]
     answered_with(acme, candles(now_ms, *LEFT_OUT[garbage]))
     async with bot.run():
-        await bot.told("NotReady")
+        await bot.told("StaleData", "BTC/USDT: ", "outside the band, and the exchange's answers do not clear it up")
         decided = [item.data["candleOpenMs"] for item in await bot.events() if item.type == "Decision"]
         assert sorted(set(decided)) == decided
         assert [] == [
@@ -203,9 +234,10 @@ FILL = {"price": "50000", "qty": "0.1", "commission": "0", "commissionAsset": "U
         {"executedQty": "-1"},
         {"transactTime": 4_000_000_000_000, "time": 4_000_000_000_000},
         {"symbol": "ETHUSDT"},
+        {"fills": [FILL, FILL | {"qty": "0.2"}]},
         None,
     ],
-    ids=["NaN", "1e308", "negative", "future", "other", "100 MB"],
+    ids=["NaN", "1e308", "negative", "future", "other", "one id for two trades", "100 MB"],
 )
 async def test_an_order_whose_answers_cannot_be(acme, monkeypatch, changes):
     """Sent once, in doubt for as long as nothing that can be is answered, and told of; then the ledger has what there is."""
@@ -254,6 +286,44 @@ async def test_a_trade_that_is_told_twice_counts_once(acme):
     assert len(fills) == len({fill["tradeId"] for fill in fills})
     assert Decimal(0) < sum(Decimal(fill["amount"]) for fill in fills)
     await bot.check()
+
+
+async def test_a_book_that_is_crossed_fills_no_paper_order(server, tmp_path, monkeypatch):
+    """Bids above asks: the bot does not begin, and says why; once the book can be it does."""
+    monkeypatch.setattr(reporter, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(book_paper, "FIRST_BOOKS_S", 1.0)
+    monkeypatch.setattr(tape, "BLIND_S", 0.5)
+    async with tenancy(tmp_path, server, 1.0) as acme:
+        told = server.get("depth?symbol=BTCUSDT&limit=100")
+        body = told | {"bids": [["60000.00000000", "1.00000000"], *told["bids"]]}
+        depth = {"method": "GET", "path": "/api/v3/depth"}
+        acme.faults({"match": depth, "action": {"type": "answer", "status": 200, "body": body}})
+        bot = await acme.live("crossed", mode="Paper", paperFill="Book", credentials=None)
+        async with bot.run() as running:
+            await bot.told("NotReady", "no book can bid 60000")
+            acme.faults()
+            await running.until(lambda: "let us in" not in running.process.ready())
+
+
+async def test_books_that_are_crossed_later_let_nothing_be_bought(acme, monkeypatch):
+    """The stream's book breaks, and the one that is asked for is crossed: stale data, and no fill, until it can be again."""
+    monkeypatch.setattr(tape, "BLIND_S", 0.2)
+    bot = await acme.live("later", mode="Paper", paperFill="Book", credentials=None)
+    async with bot.run() as running:
+        await running.until(lambda: running.bot.state.positions)
+        running.bot.close_positions("CloseNow")
+        await running.until(running.bot.flat)
+        told = acme.server.get("depth?symbol=BTCUSDT&limit=100")
+        body = told | {"lastUpdateId": 10**15, "bids": [[str(2 * float(told["asks"][0][0])), "1"], *told["bids"]]}
+        depth = {"match": {"method": "GET", "path": "/api/v3/depth"}, "action": {"type": "answer", "status": 200, "body": body}}
+        acme.faults(depth, {"match": {"method": "EVENT", "path": "*@depth*"}, "action": "suppress", "times": 3})
+        await bot.told("StaleData", "no order book of BTC/USDT")
+        filled = len([item for item in await bot.events() if item.type == "Filled"])
+        await running.decide(8)
+        assert filled == len([item for item in await bot.events() if item.type == "Filled"])
+        acme.faults()
+        await running.until(lambda: running.bot.state.positions)
+        await running.stop()
 
 
 async def test_balances_that_cannot_be(acme):

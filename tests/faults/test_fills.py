@@ -106,8 +106,9 @@ async def test_f27_filled_is_told_before_new_and_before_the_answer(world):
 
 async def test_f28_an_order_that_expires_in_part_keeps_that_part(world):
     """A market order for more than the whole book: what was there is bought, the rest expires, nothing is sent again."""
-    rich = {"balances": {"USDT": "1000000000"}}
-    world.control("PUT", f"accounts/{world.name}", rich)
+    rich = "1000000000"
+    world.control("PUT", f"accounts/{world.name}", {"balances": {"USDT": rich}})
+    world.start = world.start.model_copy(update={"capital": Decimal(rich), "cash": Decimal(rich)})
     world.faults({"action": {"type": "filters", "symbol": "BTCUSDT", "filters": {"MARKET_LOT_SIZE": {"maxQty": "9000"}}}})
     order = await world.desk.submit(world.intent(amount="1000"))
     assert "Expired" == order.status
@@ -130,26 +131,30 @@ async def test_f28_an_order_that_meets_the_users_own_keeps_its_part(world):
     check_promises(world)
 
 
-@pytest.mark.parametrize("currency", ["BTC", "BNB", "USDT"])
-async def test_f29_a_commission_counts_in_the_currency_that_it_is_taken_in(world, currency):
+@pytest.mark.parametrize("in_bnb", [False, True], ids=["base and quote", "BNB"])
+async def test_f29_a_commission_counts_in_the_currency_that_it_is_taken_in(world, in_bnb):
     """0.1 bought: a thousandth of it, or 0.75 thousandths in BNB. Sold: a thousandth of the money. All is accounted for."""
-    fees = {"balances": {"BNB": "10"}, "fees": {"inBnb": currency == "BNB"}}
+    fees = {"balances": {"BNB": "10"}, "fees": {"inBnb": in_bnb}}
     world.control("PUT", f"accounts/{world.name}", fees)
     await world.desk.submit(world.intent(amount="0.1"))
     bought = world.of_type(Filled)
     paid = sum(item.amount * item.price for item in bought)
-    if currency == "BNB":
+    if in_bnb:
         assert {"BNB"} == {item.fee_currency for item in bought}
         assert sum(item.fee for item in bought) == pytest.approx(paid * Decimal("0.00075") / 500, rel=Decimal("0.01"))
     else:
         assert (Decimal("0.0001"), {"BTC"}) == (sum(item.fee for item in bought), {item.fee_currency for item in bought})
-    held = Decimal("0.1") if currency == "BNB" else Decimal("0.0999")
+    held = Decimal("0.1") if in_bnb else Decimal("0.0999")
     assert (held, held) == (world.state.positions[BTC].amount, world.held())
-    if currency != "BTC":
-        await world.desk.submit(world.intent(side="sell", amount=str(held)))
-        sold = world.of_type(Filled)[len(bought) :]
-        assert {currency} == {item.fee_currency for item in sold}
-        assert {} == world.state.positions
+    await world.desk.submit(world.intent(side="sell", amount=str(held)))
+    sold = world.of_type(Filled)[len(bought) :]
+    assert {"BNB" if in_bnb else "USDT"} == {item.fee_currency for item in sold}
+    assert {} == world.state.positions
+    got = sum(item.amount * item.price for item in sold)
+    in_quote = sum(item.fee for item in world.of_type(Filled) if item.fee_currency == "USDT")
+    assert got - paid - in_quote == world.state.realized_pnl
+    elsewhere = sum(item.fee for item in world.of_type(Filled) if item.fee_currency == "BNB")
+    assert ({"BNB": elsewhere} if in_bnb else {}) == world.state.fees_elsewhere
     there = world.control("GET", f"accounts/{world.name}")["balances"]["USDT"]
     assert Decimal(there["free"]) == world.state.cash
     check_promises(world)

@@ -46,7 +46,8 @@ async def test_f17_a_ban_is_kept_by_all_bots_behind_the_address(acme):
             assert [entry for entry in since(far, told) if entry["method"] == "POST"]
             for bot, running in ((one, first), (two, second), (late, fourth)):
                 await running.until(lambda bot=bot: [entry for entry in since(bot, told) if entry["method"] == "POST"])
-    await one.check()
+    for bot in (one, two, far, late):
+        await bot.check()
 
 
 @pytest.mark.parametrize(("policy", "held"), [("CancelOrdersAndClosePositions", False), ("CancelOrders", True)])
@@ -65,6 +66,7 @@ async def test_f52_a_kill_switch_is_in_the_audit_log_with_its_reason(acme, polic
     rows = (await acme.people.get("/audit?limit=200")).json()["items"]
     (row,) = [row for row in rows if row["action"] == "kill.engage"]
     assert ("acme-owner", "tenant/acme", "drill") == (row["actor"], row["target"], row["diff"]["reason"])
+    await bot.check()
     events = await bot.events()
     assert {"Canceled"} <= {item.data["outcome"] for item in events if item.type == "Closed"}
     assert held == (not [item for item in events if item.type == "Intended" and item.data["reason"] == "Killed"])

@@ -154,6 +154,7 @@ async def test_f23_filters_that_have_changed(world, what):
     first, second = world.posts()
     assert (-1013, None) == (first["code"], second["code"])
     assert (expected or str(intent.price // 10 * 10)) == second["params"][name]
+    assert 1 == sum(entry["path"] == "/api/v3/exchangeInfo" for entry in since(world, first["seq"])), "read anew once"
     check_promises(world)
 
 

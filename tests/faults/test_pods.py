@@ -4,11 +4,12 @@ The real process, but where one pod alone is cut off from the portal.
 """
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
 from bot_world import UID, answers, wait_for
-from faults.hosting import MOST_S, hosted
+from faults.hosting import MINUTE, MOST_S, hosted
 from faults.line import line_to
 from faults.matrix import BTC, check_promises
 from live_world import holding
@@ -116,10 +117,35 @@ def test_f14_killed_between_the_answer_and_the_fills(holder):
     assert [FIRST] == [order["clientOrderId"] for order in holder.orders() if order["side"] == "BUY"]
 
 
-def killed_before_it_could_sell(live, kind, **wanted):
-    """Run a bot whose stop cannot be cancelled until the ledger has an event of a kind; return that event's bot, killed."""
+@contextlib.contextmanager
+def one_candle_apart(live, *, high=1.0, low=1.0):
+    """Yield what makes the market stand still but for one candle: one to come, or an earlier one, by its time; return it."""
+
+    def put(ts=0):
+        now = live._server.get("time")["serverTime"] // MINUTE * MINUTE
+        price, apart = float(live._server.get("ticker/price?symbol=BTCUSDT")["price"]), ts or now + 10 * MINUTE
+        still, other = f"{price},{price},{price},{price},100", f"{price},{price * high},{price * low},{price},100"
+        times = range(now - 90 * MINUTE, now + 3000 * MINUTE, MINUTE)
+        rows = [f"{time_ms},{other if time_ms == apart else still}" for time_ms in times]
+        live._server.put("candles?symbol=BTC/USDT", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
+        return price
+
+    try:
+        yield put
+    finally:
+        live._server.delete("candles?symbol=BTC/USDT")
+
+
+def killed_before_it_could_sell(live, kind, *, before=None, **wanted):
+    """Run a bot whose stop cannot be cancelled until the ledger has an event of a kind, and kill it.
+
+    `before` is called when it holds something and its stop rests.
+    """
     live.faults({"match": {"method": "DELETE", "path": "/api/v3/order"}, "action": "drop"})
     bot = live.start_bot()
+    if before is not None:
+        wait_for(lambda: stops_of(live), 60)
+        before()
     wait_for(lambda: [item for item in live.portal.of_type(kind) if wanted.items() <= item.data.items()], 60)
     bot.kill()
     bot.wait()
@@ -148,6 +174,46 @@ def test_f14_killed_between_the_decision_to_sell_and_the_sale(live):
     killed_before_it_could_sell(live, "Decision", action="Exit")
     live.configure(strategy=holding())
     assert "Exit" == first_sale_of_the_next(live)
+
+
+def test_f14_killed_between_a_guard_that_went_off_and_the_sale(live):
+    """The price has reached the target, and is not there any more when the next pod begins: it sells all the same."""
+    live.configure(strategy=holding(stopLossPercent=50, takeProfitPercent=5))
+    with one_candle_apart(live, high=1.06) as put:
+        killed_before_it_could_sell(live, "Triggered", before=put, reason="TakeProfit")
+        live.configure(strategy=holding(stopLossPercent=50, takeProfitPercent=500))
+        assert "TakeProfit" == first_sale_of_the_next(live)
+
+
+@pytest.mark.parametrize("mode", ["Paper", "Live"])
+def test_f14_a_stop_that_is_reached_while_no_pod_runs(live, mode):
+    """On paper nobody watches then, nor where the user has taken the stop away: the next pod reads the candles, and sells.
+
+    The price is back long before. The ledger says at what price the stop was reached, and in which candle.
+    """
+    held_only = {"strategy": holding(stopLossPercent=5)}
+    live.configure(**held_only if mode == "Live" else held_only | {"mode": "Paper", "paperFill": "Book", "credentials": None})
+    bot = live.start_bot()
+    wait_for(lambda: [item for item in live.portal.of_type("Acknowledged") if item.data["clientOrderId"] != FIRST], 60)
+    bot.kill()
+    bot.wait()
+    for stop in stops_of(live):
+        live.control_call("DELETE", f"accounts/{live.account}/orders?symbol=BTCUSDT&orderId={stop['orderId']}")
+    decided = max(item.data["candleOpenMs"] for item in live.portal.of_type("Decision"))
+    dip = decided + 5 * MINUTE
+    wait_for(lambda: live._server.get("time")["serverTime"] > dip + 3 * MINUTE)
+    with one_candle_apart(live, low=0.9) as put:
+        price = put(dip)
+        again = live.start_bot(state=0)
+        (hit,) = wait_for(lambda: live.portal.of_type("Triggered"), 60)
+        wait_for(lambda: live.state().positions == {}, 60)
+        again.send_signal(signal.SIGTERM)
+        assert 0 == again.wait(30)
+    assert ("StopLoss", dip, 2) == (hit.data["reason"], hit.data["candleOpenMs"], hit.epoch)
+    assert float(hit.data["price"]) == pytest.approx(price * 0.9)
+    assert {"StopLoss"} == {item["reason"] for item in live.intents("sell") if item["orderType"] == "market"}
+    if mode == "Live":
+        live.check()
 
 
 def test_f14_killed_between_a_halt_that_sells_and_the_sale(live):
@@ -239,6 +305,10 @@ async def test_f15_a_pod_that_is_cut_off_for_longer_than_its_lease_only_reduces(
         bought = sum(order["side"] == "BUY" for order in holder.orders())
         await alone.decide(8)
         assert bought == sum(order["side"] == "BUY" for order in holder.orders())
+        line.mend()
+        words = await alone.stop()
+    assert words.receipt, "what it did meanwhile is handed in"
+    holder.check()
 
 
 async def test_f15_an_older_pod_that_sees_an_order_of_a_younger_one_sends_nothing(world):

@@ -1,24 +1,32 @@
 """F32, F42-F44 and F49-F52 on the live bot: the user's hand, an exchange that is gone, full disks, stops, clocks, kills."""
 
+import asyncio
 import resource
 import signal
 import time
+from dataclasses import astuple
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from bot_world import answers, wait_for
-from faults.hosting import hosted
+from faults import hosting
+from faults.hosting import MINUTE, hosted
 from free_ports import free_port
 from live_world import holding
+from simulator_process import Server
 
+from tradewind_api.document.resolve import template, with_parameters
+from tradewind_runner import reporter
 from tradewind_runner.exchange import SymbolUnknownError
 
 pytestmark = pytest.mark.slow
 FOREIGN = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.001", "price": "20000"}
 
 
-def by_hand(live, **order):
-    answer = live.control_call("POST", f"accounts/{live.account}/orders", FOREIGN | order)
+def by_hand(live, account=None, **order):
+    wanted = {name: value for name, value in (FOREIGN | order).items() if value is not None}
+    answer = live.control_call("POST", f"accounts/{account or live.account}/orders", wanted)
     return answer["clientOrderId"]
 
 
@@ -63,6 +71,58 @@ async def test_f32_the_users_own_orders_are_left_alone_and_ours_come_back(live):
     live.check()
 
 
+LEFT = Decimal("0.00008")  # 4.50 USDT of a minimum of 5
+
+
+def fall_to(live, price):
+    """Have the market fall to a price in two candles while it is halted, and stand there."""
+    live.faults({"action": {"type": "halt", "symbol": "BTCUSDT", "status": "BREAK"}})
+    now = live._server.get("time")["serverTime"] // MINUTE * MINUTE
+    start, fall = live._server.get("ticker/price?symbol=BTCUSDT")["price"], now + 2 * MINUTE
+    rows = [f"{time_ms},{start},{start},{start},{start},100" for time_ms in range(now - 90 * MINUTE, fall, MINUTE)]
+    rows += [f"{time_ms},{price},{price},{price},{price},0" for time_ms in range(fall, now + 3000 * MINUTE, MINUTE)]
+    live._server.put("candles?symbol=BTC/USDT", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
+    wait_for(lambda: live._server.get("time")["serverTime"] > fall + MINUTE)
+    live.faults()
+
+
+@pytest.fixture
+def slower(tmp_path, monkeypatch):
+    """A world whose candles last a second: what stands is traded away a step at a time, four times in each."""
+    monkeypatch.setattr(hosting, "SPEED", 60.0)
+    server = Server(tmp_path, "--order-limit-10s", "0", "--weight-limit", "0", "--speed", "60")
+    found = hosting.HostedWorld(tmp_path, server)
+    yield found
+    found.close()
+    assert 0 == server.stop()
+
+
+async def test_f31_what_is_left_of_a_stop_that_was_filled_in_part_is_dust_and_known_as_such(slower):
+    """The exchange sells all but 0.00008 of what is held, and the stop that has so little left is cancelled.
+
+    No sale of that is sent: it is written off in an event that says why, and the bot holds nothing.
+    """
+    live = slower
+    live.control_call("PUT", "accounts/other", {"balances": {"USDT": "100000000"}})
+    live.configure(strategy=holding(stopLossPercent=5))
+    async with hosted(live) as running:
+        (stop,) = await running.until(lambda: stops(live))
+        await asyncio.to_thread(fall_to, live, stop["price"])
+        (stop,) = await running.until(
+            lambda: [order for order in live.ours() if order["side"] == "SELL" and order["isWorking"]]
+        )
+        sold = Decimal(stop["origQty"]) - Decimal(stop["executedQty"]) - LEFT
+        by_hand(live, account="other", type="MARKET", quantity=str(sold), timeInForce=None, price=None)
+        (dust,) = await running.until(lambda: live.portal.of_type("Adjusted"))
+        await running.until(running.bot.flat)
+        await running.stop()
+    assert dust.data["reason"].startswith("Dust: ")
+    assert 0 < -Decimal(dust.data["amount"]) < LEFT + Decimal("0.00001")
+    sales = [(order["clientOrderId"], order["status"]) for order in live.ours() if order["side"] == "SELL"]
+    assert [(stop["clientOrderId"], "CANCELED")] == sales
+    live.check()
+
+
 async def test_f42_what_is_held_of_a_market_that_goes_is_told_and_sold_when_it_can_be(live):
     """It stops: the bot can neither end its stop nor sell, is not ready and says so.
 
@@ -88,6 +148,31 @@ async def test_f42_what_is_held_of_a_market_that_goes_is_told_and_sold_when_it_c
         await running.until(running.bot.flat)
         await running.stop()
     live.check()
+
+
+async def test_f44_an_exchange_that_does_not_let_us_in_is_asked_less_and_less_often(live):
+    """Its journal tells: after half a second, then after one, two and four, and after no less."""
+    live.faults({"match": {"path": "/api/v3/exchangeInfo"}, "action": {"type": "answer", "status": 502, "body": "bad gateway"}})
+    live.configure()
+    async with hosted(live) as running:
+        asked = await running.until(lambda: found if len(found := asked_in_s(live)) > 4 else [])
+        assert "does not answer" in running.process.ready()
+        assert [] == [(least, gap) for least, gap in zip((0.5, 1, 2, 4), gaps(asked), strict=False) if gap < least]
+        assert [] == live.orders()
+        live.faults()
+        await running.until(live.orders)
+        await running.stop()
+    live.check()
+
+
+def asked_in_s(live):
+    """Return when the exchange was asked for its markets, in seconds of the wall."""
+    journal = live.control_call("GET", "journal")
+    return [entry["atMs"] / 1000 / live.speed for entry in journal if entry["path"] == "/api/v3/exchangeInfo"]
+
+
+def gaps(moments):
+    return [later - earlier for earlier, later in pairwise(moments)]
 
 
 @pytest.mark.parametrize("status", [451, 403])
@@ -133,6 +218,42 @@ def test_f49_a_full_disk_stops_purchases_and_not_sales(live):
     resource.prlimit(bot.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     wait_for(lambda: len(live.intents("buy")) > bought, 60)
     stop(bot)
+    live.check()
+
+
+async def test_f50_a_purchase_that_is_under_way_when_the_bot_is_told_to_stop_is_sold_too(live):
+    """Its answer is late and nobody tells of it before; then all is sold as the policy wants, without a stop in between."""
+    live.configure(stopPolicy="CancelOrdersAndClosePositions", strategy=holding())
+    late = {
+        "match": {"method": "POST", "path": "*/order", "nth": 1},
+        "when": "after",
+        "action": {"type": "delay", "seconds": 2},
+    }
+    live.faults(late, {"match": {"method": "EVENT", "path": "executionReport"}, "action": "suppress"})
+    async with hosted(live) as running:
+        await running.until(live.ours)
+        assert {} == running.bot.state.positions
+        words = await running.stop()
+    assert ("Stopped", "", True) == (words.code, words.message, words.receipt)
+    assert ["LIMIT", "MARKET"] == [order["type"] for order in live.ours()]
+    assert {} == live.state().positions
+    live.check()
+
+
+@pytest.mark.parametrize("policy", ["LeaveOpen", "CancelOrders"])
+async def test_f50_what_was_to_be_sold_when_the_bot_is_told_to_stop_is_sold_under_each_policy(live, policy):
+    """An exit is decided and its stop is being cancelled: nobody would guard the position, so the sale goes with the end."""
+    crossing = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5}).to_json()
+    live.configure(stopPolicy=policy, strategy=crossing | {"timeframe": "1m", "protect": {"stopLossPercent": 50}})
+    late = {"match": {"method": "DELETE", "path": "*/order"}, "when": "before", "action": {"type": "delay", "seconds": 1}}
+    live.faults(late)
+    async with hosted(live) as running:
+        await running.until(lambda: running.bot.state.leaving)
+        assert {"Exit"} == set(running.bot.state.leaving.values())
+        words = await running.stop()
+    assert ("Stopped", "", True) == (words.code, words.message, words.receipt)
+    assert "MARKET" == live.ours()[-1]["type"]
+    assert ({}, {}) == (live.state().positions, live.state().leaving)
     live.check()
 
 
@@ -191,4 +312,22 @@ async def test_f52_a_kill_switch_ends_our_open_orders_and_nobody_elses(live, pol
         words = await running.stop()
     assert words.receipt
     assert [] == stops(live)
+    live.check()
+
+
+async def test_f52_a_kill_switch_that_only_a_newer_portal_knows_is_on(live, monkeypatch):
+    """Its name is the reason, and the lease is renewed: the portal is not lost. Released, the bot trades on."""
+    monkeypatch.setattr(reporter, "HEARTBEAT_S", 0.2)
+    live.portal.lease_seconds = 2
+    live.configure(strategy=holding(stopLossPercent=50), stopPolicy="CancelOrders")
+    async with hosted(live) as running:
+        await running.until(lambda: stops(live))
+        live.portal.kill = ["galaxy"]
+        await running.until(lambda: ("Reducing", ("Killed: galaxy",)) == astuple(running.bot.trading()[0]))
+        await running.until(lambda: not stops(live))
+        await running.decide(30)  # three seconds
+        assert ("Killed: galaxy",) == running.bot.trading()[0].reasons
+        live.portal.kill = []
+        await running.until(lambda: stops(live) and running.bot.trading()[0].state == "Active")
+        await running.stop()
     live.check()

@@ -32,6 +32,7 @@ def service(namespace: str, name: str) -> dict[str, Any]:
 def test_a_restricted_pod_runs_and_its_output_is_read(kubectl: Kubectl, python_pod: Pod, namespace: str) -> None:
     """Logs and exec pass through the API server to the kubelet."""
     python_pod(namespace, "hello", "import os, time; print('uid', os.getuid()); time.sleep(10000)")
+    eventually(lambda: kubectl("logs", "hello", "-n", namespace) != "")  # it runs before its interpreter has started
     assert "uid 10001\n" == kubectl("logs", "hello", "-n", namespace)
     version = kubectl("exec", "hello", "-n", namespace, "--", "python3", "-c", "import sys; print(sys.version_info >= (3, 11))")
     assert "True\n" == version

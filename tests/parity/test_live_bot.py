@@ -127,7 +127,13 @@ async def live(document, candles, folder):
     )  # fmt: skip
     broker, feed = CandleBroker(candles), ReplayFeed(candles, lookback_of(document))
     market = Market(SYMBOL, STEP, Decimal(5), active=True, price_tick=Decimal("1e-12"))
-    clock = SimpleNamespace(now_ms=lambda: int(candles.ts[broker.index]) + 1, synced=True, speed=1.0, problem=str)
+    clock = SimpleNamespace(
+        now_ms=lambda: int(candles.ts[broker.index]) + 1,
+        wall_seconds_until=lambda _: 1e9,
+        synced=True,
+        speed=1.0,
+        problem=str,
+    )
 
     async def connect(symbols, *, held=()):
         return {SYMBOL: market}
@@ -193,11 +199,18 @@ def paper(document, candles):
     return fills, decisions
 
 
+def staking(name):
+    """Return a shipped strategy that stakes 99 % at most: a live bot keeps half a percent back, the paper model nothing."""
+    raw = template(name).to_json()
+    if raw["entry"]["size"] == {"percentOfEquity": 100}:
+        raw["entry"]["size"] = {"percentOfEquity": 99}
+    return raw
+
+
 def strategies():
     for name in TEMPLATES:
-        raw = template(name).to_json()
-        yield pytest.param(parse_document(raw | {"timeframe": "1h"}), id=name)
-    crossover = template("sma-crossover").to_json()
+        yield pytest.param(parse_document(staking(name) | {"timeframe": "1h"}), id=name)
+    crossover = staking("sma-crossover")
     for name, changes in VARIANTS.items():
         yield pytest.param(parse_document(crossover | changes), id=name)
 

@@ -22,7 +22,8 @@ from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.strategy.evaluate import evaluate
 from tradewind_engine.timeframes import timeframe_ms
-from tradewind_engine.trading.sizing import PaperMarket, entry_amount, entry_budget, exact
+from tradewind_engine.trading.rounding import MarketRules as OrderRules
+from tradewind_engine.trading.sizing import PaperMarket, entry_budget, exact, market_purchase
 
 pytestmark = pytest.mark.three_ways
 
@@ -31,6 +32,7 @@ LEAST_TRADES = 3
 LENGTH = timeframe_ms(TIMEFRAME)
 LEAST = Decimal(5)
 MARKET = PaperMarket(SYMBOL, Decimal("0.001"), Decimal("0.0002"), STEP, LEAST)
+RULES = OrderRules(SYMBOL, STEP, price_tick=Decimal("0.01"))
 PARAMETERS = {
     "sma-crossover": {"fast.period": 3, "slow.period": 8},
     "rsi": {"rsi.period": 4, "oversold.value": 35},
@@ -209,5 +211,7 @@ def test_live_amounts_follow_the_same_rule(played):
                 budget = entry_budget(
                     played.document, played.signals, index, share=state.cash, equity=state.equity, risk=RiskLimits()
                 )
-                most, least = (entry_amount(budget, price, MARKET)[0] for price in sorted((before, open_)))
+                most, least = (
+                    market_purchase(budget, state.cash, price, MARKET, RULES)[0] for price in sorted((before, open_))
+                )
                 assert least <= order.amount <= most

@@ -77,3 +77,36 @@ def test_a_line_that_was_begun_is_no_harm_to_the_next(soak):
     process.wait(60)
     half, whole = file.read_text().splitlines()
     assert (half, 1) == ('{"kind": "seed", "numb', json.loads(whole)["number"])
+
+
+BROKEN = f"""
+import sys
+sys.path.insert(0, {str(RUN.parent)!r})
+import run
+class World(run.World):
+    def __init__(self, seed, *args, **options):
+        super().__init__(seed, *args, **options)
+        self.cursed = seed == 1
+    def run(self):
+        assert not self.cursed, "broken on purpose"
+        super().run()
+run.World = World
+if __name__ == "__main__":
+    sys.exit(run.main())
+"""
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_seed_that_fails_is_told_and_the_others_are_lived_through(tmp_path, resume):
+    """With the command that repeats it, in the file as failed, and the exit code says so at the end."""
+    (tmp_path / "soak.py").write_text(BROKEN)
+    kept = ["--resume", str(tmp_path / "done.jsonl")] if resume else []
+    command = [sys.executable, str(tmp_path / "soak.py"), "--seed", "1", "--seeds", "2", "--hours", "0.1", *kept]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert 1 == ended.returncode, ended.stderr
+    assert "seed 1 failed: python tests/simulation/run.py --seed 1 --hours 0.1 --shrink" in ended.stdout
+    assert "seed 2 failed" not in ended.stdout
+    assert "0.2 bot-hours" in ended.stdout
+    if resume:
+        found = [json.loads(line) for line in (tmp_path / "done.jsonl").read_text().splitlines()]
+        assert [(1, True), (2, False)] == [(record["number"], "on purpose" in record["failure"]) for record in found]

@@ -4,6 +4,7 @@ A failing seed is lived through again by the command that the failure names.
 """
 
 import asyncio
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from chaos import Chaos, smallest
 from journal import Journal
 from portals import PortalClient
 from promises import BrokenPromiseError
+from run import failure, shrink
 from world import World
 
 from tradewind_runner.brokers.errors import BrokerError
@@ -22,6 +24,7 @@ from tradewind_runner.portal import FencedError, PortalUnavailableError
 
 pytestmark = pytest.mark.slow
 HOURS, SEEDS = 10.0, 40
+SEND = OrderDesk._send
 SCRIPTS = [
     (7036, 2, None),  # a pod taken for dead sold while the next one compared: the sale was adjusted, and booked once more
     (7073, 2, None),  # an order of such a pod became known before an earlier one, which then was never adopted
@@ -105,6 +108,29 @@ def test_a_failure_is_made_small():
     assert faults[2:3] + faults[6:7] == smallest(faults, lambda names: {faults[2], faults[6]} <= set(names))
 
 
+def test_a_failing_life_is_made_short_and_fails_again(monkeypatch):
+    """What `--shrink` prints: fewer hours, few faults, and the same defect shows."""
+    monkeypatch.setattr(OrderDesk, "_send", _send_once_more)
+    world = World(2, 2)
+    assert failure(world) is not None
+    hours, only = _shrunk(2, 2.0, world.chaos.fired)
+    assert hours < 2
+    assert 0 < len(only) < 5 < len(world.chaos.fired)
+    with pytest.raises(BrokenPromiseError):
+        World(2, hours, only=only).run()
+
+
+def test_a_failure_that_needs_no_fault_is_shown_without_any(monkeypatch):
+    """Nobody looks for the cause among faults that only happened to be there."""
+    monkeypatch.setattr(OrderBot, "_may_leave", _at_once)
+    world = World(1, 1)
+    assert failure(world) is not None
+    hours, only = _shrunk(1, 1.0, world.chaos.fired)
+    assert [] == only
+    with pytest.raises(BrokenPromiseError, match="before it was written down"):
+        World(1, hours, only=only).run()
+
+
 def test_a_seed_repeats_itself():
     """Two lives of one seed have the same faults at the same places, and the same ledger."""
     worlds = [World(3, 1), World(3, 1)]
@@ -121,6 +147,13 @@ def test_the_command_of_a_failure_works():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "0.1 bot-hours" in done.stdout
     assert "0 seeds failed" in done.stdout
+
+
+def _shrunk(seed, hours, fired):
+    """Return the hours and the faults of the command that a failure is made into."""
+    words = shlex.split(shrink(seed, hours, fired))
+    assert ["--seed", str(seed), "--hours"] == words[:3]
+    return float(words[3]), [name for name in words[5].split(",") if name]
 
 
 def _live(seeds, hours):
@@ -174,6 +207,13 @@ def _deaf(call):
             raise PortalUnavailableError(str(exc)) from exc
 
     return answered
+
+
+async def _send_once_more(self, entry):
+    """Send as it should be, and again without a look-up where the answer is lost."""
+    await SEND(self, entry)
+    if entry.order.status == "Unknown":
+        await SEND(self, entry)
 
 
 async def _send_blindly(self, entry):

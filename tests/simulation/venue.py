@@ -60,7 +60,7 @@ class Venue:
         self.wire: list[tuple[float, Intended]] = []
         self.listeners: dict[object, asyncio.Queue[SeenOrder]] = {}
         self.cash, self.base = Decimal(10_000), Decimal(0)
-        self.largest = Decimal(0)
+        self.largest = Decimal(0)  # of what was held right after a trade, as a part of the equity then
         self._trades, self._checked_ms = 0, T0
 
     # Prices
@@ -104,7 +104,11 @@ class Venue:
         order = Resting(intent, len(self.orders) + 1, int(now_ms), hidden=hidden)
         self.orders.append(order)
         if intent.order_type == "market":
-            self.fill(order, self.price_at(now_ms), now_ms)
+            price = self.price_at(now_ms)
+            if intent.price is None or price <= intent.price:
+                self.fill(order, price, now_ms)
+            else:
+                order.status = "Expired"
         else:
             self.resting.append(order)
         self.tell(order)
@@ -128,7 +132,7 @@ class Venue:
             if left == 0:
                 order.status = "Filled"
             self.tell(order, (trade,))
-        self.largest = max(self.largest, self.base * price)
+        self.largest = max(self.largest, self.base * price / (self.cash + self.base * price))
 
     def free_base(self) -> Decimal:
         """Return what of the base no open sale holds."""
@@ -285,6 +289,9 @@ class VenueBroker:
         await self._ask("balances")
         total = {"USDT": self.venue.cash, "BTC": self.venue.base}
         return Balances(total, total | {"BTC": self.venue.free_base()})
+
+    async def warm(self, orders):
+        await self._ask("time")
 
     async def key_trouble(self):
         await self._ask("key")

@@ -88,7 +88,6 @@ class World:
 
     def __init__(self, seed: int, hours: float, *, only=None, end_at=(0, ""), quiet_s=QUIET_S, trades="") -> None:
         self.chaos = Chaos(seed, only)
-        random.seed(seed)  # of the pauses that bots spread
         document = DOCUMENTS[trades or tuple(DOCUMENTS)[seed % len(DOCUMENTS)]]
         self.end, self.quiet_s = hours * 3600, quiet_s
         self.venue = Venue(self.chaos, int(hours * 60) + quiet_s // 60 + 60)
@@ -120,6 +119,7 @@ class World:
 
     def run(self) -> Counter[str]:
         """Live through it all."""
+        random.seed(self.chaos.seed)  # of the pauses that bots spread
         logging.getLogger("tradewind.runner").setLevel(logging.CRITICAL)
         self.loop = loop = KillableLoop(self._before)
         try:

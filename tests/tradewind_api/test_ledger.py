@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tradewind_api import ledger
 from tradewind_api.fold import fold
-from tradewind_api.ledger import Adjusted, Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started
+from tradewind_api.ledger import Adjusted, Closed, Decision, Equity, Filled, Halted, Intended, LedgerEvent, Started, Triggered
 
 START = Started(generation=1, strategy_digest="d", runner_version="0.1.0", mode="Paper", currency="USDT", capital=Decimal(1000))
 
@@ -100,9 +100,19 @@ def test_that_a_strategy_wants_out_outlives_the_pod_until_all_is_sold():
     half, rest = (fill("b", "sell", amount="1", price="100", fee="0").model_copy(update={"trade_id": name}) for name in "12")
     later = leave.model_copy(update={"candle_open_ms": 120_000})
     leaving = [*held, leave, order("b", "sell"), half, later]
-    assert {"BTC/USDT": 60_000} == fold(events(*leaving)).leaving
+    assert {"BTC/USDT": "Exit"} == fold(events(*leaving)).leaving
     assert {} == fold(events(*leaving, rest)).leaving
     assert {} == fold(events(*leaving, Adjusted(symbol="BTC/USDT", amount=Decimal(-1), reason="Dust"))).leaving
+
+
+def test_that_a_guard_has_gone_off_outlives_the_pod_until_all_is_sold():
+    """Whichever comes first names the reason; what nobody holds is not left."""
+    hit = Triggered(symbol="BTC/USDT", reason="TakeProfit", level=Decimal(110), price=Decimal(111), candle_open_ms=60_000)
+    leave = Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="Exit")
+    assert {} == fold(events(START, hit)).leaving
+    held = [START, order("a", "buy"), fill("a", "buy", amount="2", price="100", fee="0")]
+    assert {"BTC/USDT": "TakeProfit"} == fold(events(*held, hit, leave)).leaving
+    assert {} == fold(events(*held, hit, order("b", "sell"), fill("b", "sell", amount="2", price="90", fee="0"))).leaving
 
 
 def test_a_halt_outlives_the_pod_and_ends_with_an_edit():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,56 @@ def test_a_bad_setting_is_a_usage_error(setting, tmp_path):
     done = tw("backtest", "run", "sma-crossover", "--data", tmp_path / "d.csv", "--set", setting)
     assert 2 == done.returncode
     assert "node.param=number" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (
+            ("--from", "2030-01-01"),
+            65,
+            "no candle opens from 2030-01-01 to the last: there are 2014-12-01T00:00Z to 2018-08-13",
+        ),
+        (("--to", "2014-12-20"), 65, "one decision needs 51 1d candles, there are"),
+        (("--from", "2015-02-30"), 2, "2015-02-30: wanted is a day or a time in UTC"),
+        (("--from", "2016-01-01", "--to", "2015-01-01"), 2, "--from 2016-01-01 is not before --to 2015-01-01"),
+        (("--capital", "1e308"), 2, "less than or equal to"),
+        (("--set", "fast.period=5", "--set", "fast.period=6"), 2, "--set fast.period: given more than once"),
+        (("--watch",), 2, "--watch and --name are for a run in the cluster"),
+    ],
+)
+def test_a_bad_option_is_named(recorded, options, code, message):
+    """Nothing that was asked for is left out silently, and no trace of a program is shown."""
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    done = tw("backtest", "run", "sma-crossover", "--data", data, "--timeframe", "1d", *options)
+    assert (code, "") == (done.returncode, done.stdout)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stretch_of_the_file_is_run(recorded):
+    """The first candle asked for, and the end not included."""
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    times = ("--from", "2017-01-01", "--to", "2018-01-01T00:00Z")
+    done = tw("backtest", "run", "rsi", "--data", data, "--timeframe", "1d", *times, "-o", "json")
+    report = json.loads(done.stdout)
+    assert (1_483_228_800_000, 1_514_764_800_000, 365) == (report["fromMs"], report["toMs"], report["candles"])
+
+
+def test_a_full_disk_is_said(recorded, tmp_path):
+    """In a sentence; and the page that was there before stays."""
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    command = [sys.executable, "-m", "tradewind_cli.main", "backtest", "run", "rsi", "--data", data, "--timeframe", "1d"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*command, "-o", "json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (1, "tw: what was printed is cut off: No space left on device\n") == (done.returncode, done.stderr)
+    page = tmp_path / "x.html"
+    page.write_text("before")
+    (tmp_path / "x.html.part").symlink_to("/dev/full")
+    done = tw(*command[3:], "--html", page)
+    assert 1 == done.returncode
+    assert "cannot write the page: No space left on device" in done.stderr
+    assert (["x.html"], "before") == ([file.name for file in tmp_path.iterdir()], page.read_text())
 
 
 def test_a_page_is_written_and_opened(recorded, tmp_path):
@@ -219,3 +270,53 @@ def test_the_cluster_is_told_the_same_market(market, wanted):
     """Steps and least order as decimal strings; nothing where nothing was said."""
     asked = ClusterRun("rsi", "simulated", "A/B", "", "2025-01-01", "2025-02-01", 10, 0, 100.0, "one", market=market)
     assert wanted == resource(asked, {})["spec"].get("markets")
+
+
+LADDER = """
+timeframe: 1h
+nodes:
+  - {id: up, op: above, in: [close], params: {value: 100}}
+  - {id: down, op: below, in: [close], params: {value: 10}}
+entry: {when: up, size: {quote: 101}, ladder: {steps: 1, spacingPercent: 10}}
+exit: {when: down}
+"""
+CANDLES = [(100, 101, 99, 101), (100, 101, 99, 100), (95, 96, 89, 95), (95, 96, 94, 95)]
+
+
+@pytest.mark.parametrize(
+    ("maker", "paid"),
+    [((), 1 + 1), (("--maker-bps", 0), 1 + 0), (("--maker-bps", 25), 1 + 101 - 101 / 1.0025)],
+)
+def test_a_resting_buy_pays_the_makers_fee(tmp_path, maker, paid):
+    """Both buys spend 101 with the fee in it: at 1 % 100 are the coins and 1 the fee; the step of the ladder rests at 90."""
+    (tmp_path / "s.yaml").write_text(LADDER)
+    rows = [",".join(map(str, (1_700_000_400_000 + index * 3_600_000, *row, 1))) for index, row in enumerate(CANDLES)]
+    (tmp_path / "d.csv").write_text("ts,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
+    options = ("--data", tmp_path / "d.csv", "--fee-bps", 100, *maker, "-o", "json")
+    done = tw("backtest", "run", tmp_path / "s.yaml", *options)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert paid == pytest.approx(json.loads(done.stdout)["feesPaid"], abs=1e-9)
+
+
+def test_the_cluster_is_told_the_makers_fee():
+    """The taker's where none is given."""
+    for maker, wanted in ((None, 10), (2.5, 2.5), (0.0, 0.0)):
+        asked = ClusterRun("rsi", "simulated", "A/B", "", "2025-01-01", "2025-02-01", 10, 0, 100.0, "one", maker)
+        assert {"makerBps": wanted, "takerBps": 10, "slippageBps": 0} == resource(asked, {})["spec"]["fees"]
+
+
+def test_in_the_cluster_the_number_of_tries_is_refused():
+    """There it would be dropped, and the verdict be kinder than it should."""
+    done = tw("backtest", "run", "rsi", "--tried", 20)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "tw: --tried is for a run here, with --data" in done.stderr
+
+
+def test_the_number_of_tries_weighs_on_the_verdict(recorded):
+    """One run among a thousand tries is judged by the best that chance gives a thousand."""
+    data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
+    run = ("backtest", "run", "sma-crossover", "--timeframe", "1d", "--data", data, "-o", "json")
+    one, many = (json.loads(tw(*run, "--tried", tried).stdout) for tried in (1, 1000))
+    assert one["reportDigest"] == many["reportDigest"]
+    told = [reason["message"] for reason in many["trustReasons"] if reason not in one["trustReasons"]]
+    assert ["the best of 1000 tries shows as much"] == [message[:36] for message in told]

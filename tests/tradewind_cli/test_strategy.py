@@ -44,6 +44,49 @@ async def test_every_fault_of_a_file_is_printed(tmp_path):
     assert (64, ["UnknownOperation", "UnknownReference"]) == (code, [e["code"] for e in json.loads(out)["errors"]])
 
 
+async def test_a_file_without_end_is_read_no_further_than_a_document_goes():
+    """It would fill the memory first."""
+    assert (64, "", "tw: the file has more than 65536 characters\n") == await tw("validate", "/dev/zero")
+
+
+async def test_in_the_cluster_too_no_more_of_a_file_is_read():
+    """The backtest's way to its strategy is the same."""
+    run = ("--exchange", "simulated", "--symbol", "BTC/USDT", "--from", "2025-01-01", "--to", "2025-02-01")
+    code, _, err = await tw("run", "/dev/zero", *run, of="backtest")
+    assert (64, True) == (code, "the file has more than 65536 characters" in err)
+
+
+BOT = "metadata: {name: one}\nspec:\n  runPolicy: Running\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOT + "  runPolicy: Paused\n", "spec.runPolicy: stands in line 3 and again in line 4"),
+        ("a: &a [1]\nb: *a\n", "aliases are not allowed"),
+        ("spec: {}\n", "wanted is YAML with metadata.name and spec"),
+        ("x" * 70_000, "the file has more than 65536 characters"),
+    ],
+)
+async def test_a_file_of_a_bot_is_read_as_carefully(tmp_path, text, message):
+    """What is doubtful is not sent; exit 2."""
+    file = tmp_path / "bot.yaml"
+    file.write_text(text)
+    code, _, err = await tw("apply", "-f", file, of="bots")
+    assert (2, True) == (code, message in err)
+
+
+async def test_a_name_of_the_program_is_answered_with_that_of_the_resource(tmp_path):
+    """`kubectl apply` knows camelCase only, so a document with another name would be good here and refused there."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(BROKEN.replace("smaa", "sma").replace("fsat", "fast") + "protect: {stop_loss_percent: 2}\n")
+    code, _, err = await tw("validate", file)
+    assert (64, True) == (
+        code,
+        "protect.stop_loss_percent: is not a field of the document; did you mean 'stopLossPercent'" in err,
+    )
+
+
 async def test_a_document_is_said_in_english():
     """By shipped name, too."""
     wanted = "On closed 1h candles: buy 100 % of equity when RSI(14) is below 30; sell when RSI(14) is above 55.\n"

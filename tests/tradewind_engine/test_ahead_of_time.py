@@ -26,18 +26,18 @@ from documents import random_candles, random_document
 from markets import market
 from numba.core.dispatcher import Dispatcher
 from tradewind_api.document.resolve import TEMPLATES, template
-from tradewind_engine.backtest import compiled, kernel, measures
+from tradewind_engine.backtest import compiled, kernel, measures, tape_player
 from tradewind_engine.backtest.ahead_of_time import prepare, warm
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import Candles, from_columns
 from tradewind_engine.honesty.verdict import judge
-from tradewind_engine.optimise.search import Aim
+from tradewind_engine.optimise.book import Aim
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import SweepSettings
 
 def kinds():
-    parts = (kernel, compiled, measures)
+    parts = (kernel, compiled, measures, tape_player)
     found = {name: value for part in parts for name, value in vars(part).items() if isinstance(value, Dispatcher)}
     for name in ("weighted", "wilder", "strength"):
         found[name] = getattr(compiled.COMPILED, name).__closure__[0].cell_contents
@@ -101,6 +101,7 @@ def test_an_old_processor_compiles_for_itself(monkeypatch, tmp_path):
     assert (None, None, False) == (numba.config.CPU_NAME, numba.config.CPU_FEATURES, (tmp_path / "used").exists())
 
 
+@pytest.mark.slow  # 25 s of processor; `make test` runs it
 def test_warm_runs_in_any_process():
     """Twice is as good as once."""
     ahead_of_time.warm()

@@ -53,6 +53,16 @@ def test_a_decision_at_the_close_fills_at_the_next_open():
     assert 0.5 == report.figures["totalReturn"]
 
 
+def test_each_symbol_fills_a_room_of_its_own():
+    """Not another's: two symbols, half of the capital each."""
+    histories = {"A/B": candles([9, 11, 21, 4, 31]), "C/B": candles([9, 12, 18, 19, 4])}
+    rooms = {symbol: np.zeros(5) for symbol in histories}
+    report = run_backtest(document(10, 5), histories, timeframe="1h", capital=1000.0, costs=NO_COSTS, rooms=rooms)
+    for symbol, room in rooms.items():
+        assert run(document(10, 5), histories[symbol], capital=500.0).equity.tolist() == room.tolist()
+    assert report.equity.tolist() == (rooms["A/B"] + rooms["C/B"]).tolist()
+
+
 def test_fees_are_paid_out_of_the_cash():
     """1,000 buy 1000 / (20 x 1.01) coins; selling at 20 pays 1 % again."""
     report = run(document(10, 5), candles([11, 20, 4, 20], opens=[11, 20, 20, 20]), Costs(100, 0))
@@ -60,6 +70,14 @@ def test_fees_are_paid_out_of_the_cash():
     assert pytest.approx(amount, rel=1e-15) == report.trades[0].amount
     assert pytest.approx(amount * 20 * 0.02, rel=1e-12) == report.figures["feesPaid"]
     assert pytest.approx(amount * 20 * 0.99, rel=1e-12) == report.figures["equityFinal"]
+
+
+@pytest.mark.parametrize(("price", "rate"), [(20.3, 0.0), (20.5, 1.0)])
+def test_a_trade_wins_with_a_profit_after_both_fees(price, rate):
+    """Bought at 20, 1 % each way, so it costs 20.2: 20.3 leaves 20.097, more than the price alone; 20.5 leaves 20.295."""
+    report = run(document(10, 5), candles([11, 20, 4, price], opens=[11, 20, 20, price]), Costs(100, 0))
+    assert rate == report.figures["winRate"]
+    assert (report.trades[0].profit > 0) == bool(rate)
 
 
 def test_slippage_makes_buying_dearer_and_selling_cheaper():

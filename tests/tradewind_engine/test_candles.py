@@ -30,7 +30,7 @@ def minutes(*numbers):
         ([f"{T0 + 60000},1,1,1,1,1", f"{T0},1,1,1,1,1"], "row 2, column ts: .* sort the rows"),
         ([f"{T0},1,1,1,nan,1"], "row 1, column close: nan is not a finite number"),
         ([f"{T0},1,1,1,-1,1"], "row 1, column close: -1.0 must be positive"),
-        ([f"{T0},1,1,1,1,-1"], "row 1, column volume: -1.0 must be positive"),
+        ([f"{T0},1,1,1,1,-1"], "row 1, column volume: -1.0 must not be negative"),
         ([f"{T0},2,1,1,1,1"], "row 1, column high: 1.0 is below open or close"),
         ([f"{T0},1,2,1.5,2,1"], "row 1, column low: 1.5 is above open or close"),
         ([f"{T0 // 1000},1,1,1,1,1"], "looks like seconds"),

@@ -6,6 +6,7 @@ import pytest
 from markets import market
 
 from tradewind_api.document.resolve import template
+from tradewind_engine import frames
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import COLUMNS, CandleError
 from tradewind_engine.frames import backtest_frame, candles_of
@@ -62,6 +63,22 @@ def test_the_trades_are_a_frame_like_any_other():
     trades.loc[0, "profit"] = 7.0
     found = trades[trades["profit"] == 7.0].sort_values("days").groupby("reason", observed=True)["amount"].sum()
     assert [trades["amount"][0]] == found.tolist()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(type(frames.OPEN_TIMES), "_from_backing_data"), (pd.DataFrame, "_get_column_array")]
+)
+def test_pandas_may_lose_its_short_ways(monkeypatch, owner, name):
+    """Both are there today, where a release without them is told by this test; without one the answer is the same."""
+    assert hasattr(owner, name), f"pandas {pd.__version__} has no {name} any more: tradewind_engine.frames goes the longer way"
+    whole = backtest_frame(DOCUMENT, FRAME)
+    place = next(base for base in owner.__mro__ if name in vars(base))
+    monkeypatch.delattr(place, name)
+    again = backtest_frame(DOCUMENT, FRAME)
+    assert not hasattr(owner, name)
+    monkeypatch.undo()  # pandas compares by it
+    pd.testing.assert_frame_equal(whole.trades, again.trades)
+    pd.testing.assert_series_equal(whole.equity, again.equity)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int64, "Float64", object])

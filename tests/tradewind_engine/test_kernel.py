@@ -1,6 +1,6 @@
 """What happens inside candles and between trades, by numbers that can be followed with a pencil."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -13,11 +13,12 @@ from tradewind_engine.backtest.simulate import NO_TRADES
 
 @contextmanager
 def plain():
-    """Let the loops of the kernel call each other as plain Python."""
-    helpers = {name: value for name, value in vars(kernel).items() if name.startswith("_") and hasattr(value, "py_func")}
+    """Let the loops of kernel and measures be called as plain Python."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in helpers.items():
-            patch.setattr(kernel, name, value.py_func)
+        for part in (kernel, measures):
+            for name, value in list(vars(part).items()):
+                if name.startswith("_") and hasattr(value, "py_func"):
+                    patch.setattr(part, name, value.py_func)
         yield
 
 
@@ -29,7 +30,8 @@ def play(rows, enter, leave=(), *, measure=(), **rules):
     if not {"share", "quote", "risk"} & rules.keys():
         rules["share"] = 1.0
     given = Rules(capital=1000.0, **rules)
-    inputs = (*columns, entry, exit_, np.array(measure, dtype=float), given)
+    words = kernel.words_of(entry), kernel.words_of(exit_)
+    inputs = (*columns, entry, exit_, *words, np.array(measure, dtype=float), given)
     totals = kernel.run(*inputs, equity, trades)
     plain_equity, plain_trades = np.empty(len(rows)), np.empty((len(rows), COLUMNS))
     with plain():
@@ -171,7 +173,8 @@ def test_moments_of_a_curve():
     sums, squares = np.empty(5), np.empty(5)
     curve = np.array([100, 110, 99, 99, 108.9, 121.0])
     found = measures.moments(curve, sums, squares, NO_TRADES)
-    assert found == measures.moments.py_func(curve, np.empty(5), np.empty(5), NO_TRADES)
+    with plain():
+        assert found == measures.moments(curve, np.empty(5), np.empty(5), NO_TRADES)
     returns = np.array([0.1, -0.1, 0.0, 0.1, 1 / 9])
     np.testing.assert_allclose(sums, returns, atol=1e-12)
     np.testing.assert_allclose(squares, returns**2, atol=1e-12)
@@ -185,20 +188,21 @@ def test_a_long_curve_is_measured_as_numpy_measures_it():
     """Over several stretches of the processor's cache and a rest: mean, deviations and drawdown of 5,003 closes."""
     curve = 1000 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 5003)))
     returns, peak = curve[1:] / curve[:-1] - 1, np.maximum.accumulate(curve)
-    for measure, blocks in ((measures.moments, 16), (measures.moments.py_func, 3)):
-        with plain():
-            found = measure(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
+    for how, blocks in ((nullcontext, 16), (plain, 3)):
+        with how():
+            found = measures.moments(curve, np.empty(blocks), np.empty(blocks), NO_TRADES)
+            single = measures.moments(curve[:1], np.empty(1), np.empty(1), NO_TRADES)
         assert found.mean == pytest.approx(returns.mean())
         assert found.deviation == pytest.approx(returns.std(ddof=1))
         assert found.downside == pytest.approx(np.sqrt(np.mean(np.minimum(returns, 0) ** 2)))
         assert found.drawdown == (1 - curve / peak).max()
-    for measure in (measures.moments, measures.moments.py_func):
-        assert measure(curve[:1], np.empty(1), np.empty(1), NO_TRADES) == (0, 0.0, 0.0, 0.0, 0.0, 0)
+        assert single == (0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def test_the_losses_of_a_fall_are_counted_to_the_end():
     """100, 90, 95: three candles long is no drawdown that ends; it lasts 2, and its depth is 10 %."""
-    found = measures.moments.py_func(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
+    with plain():
+        found = measures.moments(np.array([100.0, 90.0, 95.0]), np.empty(1), np.empty(1), NO_TRADES)
     assert (2, pytest.approx(0.1)) == (found.longest, found.drawdown)
 
 
@@ -217,7 +221,7 @@ def test_the_next_flag_is_the_first_one_from_there_on(size):
     """From every place, in whole words and in the rest: as a plain search finds it."""
     for seed in range(20):
         flags = np.random.default_rng(seed).random(size) < 0.2
-        words = flags[: size & ~7].view(np.uint64)
+        words = kernel.words_of(flags)
         for start in range(size + 3):
             expected = next((place for place in range(start, size) if flags[place]), max(size, start))
             for find in (kernel._next, kernel._next.py_func):
@@ -230,16 +234,17 @@ def test_a_curve_that_is_level_between_trades_is_measured_alike(deciding):
     random = np.random.default_rng(5)
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, 3000)))
     entry, exit_ = random.random(3000) < deciding, random.random(3000) < deciding
+    words = kernel.words_of(entry), kernel.words_of(exit_)
     equity, trades = np.empty(3000), np.empty((3000, COLUMNS))
     for target in (0.0, 0.02):
         rules = Rules(capital=1000.0, share=0.5, fee=0.001, stop=target, target=target)
-        totals = kernel.run(close, close, close, close, entry, exit_, np.empty(0), rules, equity, trades)
+        totals = kernel.run(*[close] * 4, entry, exit_, *words, np.empty(0), rules, equity, trades)
         told, all_of_it = (np.empty((2, 16)) for _ in range(2))
         found = measures.moments(equity, *told, trades[: totals.closed])
         whole = measures.moments(equity, *all_of_it, NO_TRADES)
         np.testing.assert_allclose(told, all_of_it, rtol=1e-9, atol=1e-12)
         with plain():
-            assert found == measures.moments.py_func(equity, *told, trades[: totals.closed])
+            assert found == measures.moments(equity, *told, trades[: totals.closed])
         assert (whole.drawdown, whole.longest) == (found.drawdown, found.longest)
         assert (found.mean, found.deviation) == (pytest.approx(whole.mean, abs=1e-15), pytest.approx(whole.deviation))
 

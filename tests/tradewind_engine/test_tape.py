@@ -6,7 +6,7 @@ from markets import market
 
 from tradewind_api.document.resolve import template
 from tradewind_api.document.validation import parse_document
-from tradewind_engine.backtest import tape
+from tradewind_engine.backtest import tape, tape_player
 from tradewind_engine.backtest.tape import play, tape_of
 from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.evaluate import evaluate
@@ -100,7 +100,7 @@ def test_a_changed_document_gets_a_tape_of_its_own():
     first = tape_of(parse_document(raw))
     raw["nodes"][0]["params"]["period"], raw["entry"]["when"] = 4, "some"
     second = tape_of(parse_document(raw))
-    assert first.numbers.tolist() != second.numbers.tolist()
+    assert first.steps.tolist() != second.steps.tolist()
     assert first.entry != second.entry
 
 
@@ -121,3 +121,30 @@ def test_each_part_that_signals_are_made_of_makes_another_tape(change):
     change(raw)
     assert str(first) != str(tape_of(parse_document(raw)))
     same(parse_document(raw), market(6, 500))
+
+
+@pytest.mark.parametrize("divisor", [3.0, 10.0, 50.0, 97.0, 4093.0, 5000.0])
+def test_what_replaces_a_division_gives_its_bits(divisor):
+    """Of any numbers, and of those whose quotient is as near as can be to the middle between two."""
+    random = np.random.default_rng(int(divisor))
+    middles = (np.floor(random.uniform(2**52, 2**53, 100_000)) + 0.5) * divisor
+    for numbers in (
+        middles,
+        np.nextafter(middles, 0),
+        np.nextafter(middles, np.inf),
+        np.exp(random.uniform(-400, 400, 100_000)),
+    ):
+        rest = random.uniform(0, 1, numbers.size) * numbers
+        out = np.empty(numbers.size)
+        for first, second in ((numbers, np.zeros(numbers.size)), (numbers, rest)):
+            tape_player._divided(first, second, divisor, out)
+            np.testing.assert_array_equal((first + second) / divisor, out)
+
+
+@pytest.mark.parametrize("odd", [0.0, -0.0, np.nan, np.inf, -3.0, 5e-324, 1e-310, 8e307])
+def test_odd_numbers_are_divided(odd):
+    """Nothing, unknown, too small or too large for what replaces a division: the same bits, and those of its neighbours."""
+    numbers, out = np.full(40, 7.1), np.empty(40)
+    numbers[23] = odd
+    tape_player._divided(numbers, numbers, 10.0, out)
+    assert ((numbers + numbers) / 10.0).tobytes() == out.tobytes()

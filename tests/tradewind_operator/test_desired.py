@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tradewind_api.plan import SHIPPED_PLANS
 from tradewind_api.runner import BacktestConfig, BotConfig, ExchangeConfig
+from tradewind_api.times import milliseconds
 from tradewind_operator.desired.backtest import BacktestContext, desired_backtest
 from tradewind_operator.desired.bot import BotContext, desired_bot
 from tradewind_operator.desired.names import child_name, namespace_of
@@ -17,7 +18,6 @@ from tradewind_operator.desired.pod_state import PodState, last_words, pod_state
 from tradewind_operator.desired.quota import quota
 from tradewind_operator.desired.status import Fact, conditions
 from tradewind_operator.desired.tenant import tenant_objects
-from tradewind_operator.desired.times import milliseconds
 from tradewind_operator.reconcile.apply import contains, with_hash
 from tradewind_operator.settings import OperatorSettings
 
@@ -98,6 +98,8 @@ def test_a_backtest_is_a_suspended_job_with_a_restricted_pod():
     assert job["suspend"]
     assert [64, 65] == job["podFailurePolicy"]["rules"][1]["onExitCodes"]["values"]
     assert_restricted(job["template"]["spec"])
+    volumes = {volume["name"]: volume for volume in job["template"]["spec"]["volumes"]}
+    assert "1Gi" == volumes["tmp"]["emptyDir"]["sizeLimit"]  # the portal takes 512 MiB of what is scored, twice on the way
     config = BacktestConfig.model_validate_json(of_kind(found.objects, "ConfigMap")["data"]["backtest.json"])
     assert (1_735_689_600_000, 1_738_368_000_000) == (config.dataset.from_ms, config.dataset.to_ms)
 

@@ -1,10 +1,12 @@
 """The runner side: epochs fence, events are stored once and in order, a pod speaks for its own resource only."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 import pytest_asyncio
 from portal_double import Running
@@ -291,3 +293,31 @@ async def test_a_state_of_another_version_is_folded_anew(bot: Bot):
     sql = 'UPDATE bot_ledgers SET state = \'{"cash": "1", "fieldOfTheFuture": 1}\''
     await bot.portal.services.store.write(lambda cursor: cursor.execute(sql) and None)
     assert "899.9" == (await bot.start())["state"]["cash"]
+
+
+async def change_kept(bot: Bot, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let the kept state be as another version would have written it."""
+    store = bot.portal.services.store
+    state = orjson.loads(await store.read(lambda cursor: cursor.execute("SELECT state FROM bot_ledgers").fetchone()[0]))
+    change(state)
+    text = orjson.dumps(state).decode()
+    await store.write(lambda cursor: cursor.execute("UPDATE bot_ledgers SET state = ?", [text]) and None)
+
+
+async def test_a_state_of_an_older_version_is_folded_anew(bot: Bot):
+    """It lacks a field, here of what is held, whose default would be wrong: what was to be sold would be forgotten."""
+    leave = Decision(symbol="BTC/USDT", candle_open_ms=60_000, action="Exit")
+    await bot.start()
+    await bot.tell(1, 1, started(), bought(1), leave)
+    for forget in (lambda state: state.pop("leaving"), lambda state: state["positions"]["BTC/USDT"].pop("candles")):
+        await change_kept(bot, forget)
+        state = (await bot.start())["state"]
+        assert ({"BTC/USDT": "Exit"}, 1) == (state["leaving"], state["positions"]["BTC/USDT"]["candles"])
+
+
+async def test_a_state_of_a_newer_version_is_used_as_far_as_it_is_understood(bot: Bot):
+    """After a step back: it was folded from events that this version may not know."""
+    await bot.start()
+    await bot.tell(1, 1, started(), bought(1))
+    await change_kept(bot, lambda state: state.update(cash="1", fieldOfTheFuture=1))
+    assert "1" == (await bot.start())["state"]["cash"]

@@ -104,3 +104,24 @@ async def test_progress_of_shards_adds_up(portal: Running, alice: dict[str, str]
         await portal.internal.post("/runner/v1/progress", json=body, headers=pod)
     told = (await portal.public.get("/api/v1/backtests/one", headers=alice)).json()["progress"]
     assert (25, 200, "shard 0") == (told["done"], told["total"], told["message"])
+
+
+async def test_blocks_are_read_in_their_turn(portal: Running, alice: dict[str, str]):
+    """What is deleted before it was not read: a shard may have more than DuckDB can hold, and it ran out of memory."""
+    pod = run_backtest(portal, "one")
+    for block in (b"first", b"second", b"third"):
+        await keep(portal, pod, 0, block)
+    uid = portal.cluster.cached(Kind.BACKTEST, "one", "tw-acme-test")["metadata"]["uid"]  # type: ignore[index]
+    found = await portal.services.optimisations.blocks(uid, 0, MARK)
+    assert await anext(found) in {b"first", b"second", b"third"}
+    await portal.services.store.write(lambda cursor: cursor.execute("DELETE FROM optimisation_blocks"))
+    assert [b"", b""] == [block async for block in found]
+
+
+async def test_a_shard_of_more_than_the_store_holds_comes_back(portal: Running, alice: dict[str, str]):
+    """160 MiB in blocks of four, under DuckDB's 256 MiB: read at once they were refused as out of memory."""
+    pod = run_backtest(portal, "one")
+    for number in range(40):
+        assert 204 == await keep(portal, pod, 0, bytes([number]) * (4 << 20))
+    found = await blocks(portal, pod, 0)
+    assert (160 << 20, list(range(40))) == (len(found), sorted(found[:: 4 << 20]))

@@ -35,12 +35,19 @@ async def test_plain_errors(portal: Running, method: str, path: str, status: int
     assert (status, code) == (body["status"], body["code"])
 
 
-async def test_a_body_that_is_too_large(portal: Running):
-    """413 before it is parsed."""
+@pytest.mark.parametrize(("length", "status"), [(65_536, 422), (65_537, 413)])
+async def test_a_body_that_is_too_large(portal: Running, length: int, status: int):
+    """413 before it is parsed: eight times the longest strategy is the most that a person sends."""
     body = await problem(
-        portal, "POST", "/api/v1/auth/login", content=b"x" * 1_100_000, headers={"Content-Type": "application/json"}
+        portal, "POST", "/api/v1/auth/login", content=b"x" * length, headers={"Content-Type": "application/json"}
     )
-    assert (413, "TooLarge") == (body["status"], body["code"])
+    assert (status, "TooLarge" if status == 413 else "Invalid") == (body["status"], body["code"])
+
+
+async def test_of_many_faults_of_a_request_the_first_are_told(portal: Running):
+    """And how many there are."""
+    body = await problem(portal, "POST", "/api/v1/auth/login", json={f"x{number}": 1 for number in range(1000)})
+    assert (64, True) == (len(body["errors"]), body["detail"].endswith("the first 64 of 1002"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 # ruff: noqa: ASYNC221, ASYNC222, ASYNC240 - nothing else runs on these loops while a second process is tried
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,28 @@ from tradewind_portal.store.connection import EXIT_FORKED, Connection
 from tradewind_portal.store.migrations import Migration, migrate, shipped
 
 OPEN_AND_EXIT = "import sys, pathlib; from tradewind_portal.store import Store; Store(pathlib.Path(sys.argv[1]))"
+
+READ_AND_REST = """
+import json, pathlib, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from tradewind_portal.store.connection import Connection
+def held():
+    return int(pathlib.Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
+def read(cursor):
+    sql = "SELECT i, repeat('x', 100) || i AS text FROM range(400000) AS rows(i) ORDER BY hash(i) LIMIT 390000"
+    cursor.execute(f"SELECT count(*) FROM ({sql})").fetchone()
+    cursor.close()
+connection = Connection(pathlib.Path(sys.argv[1]) / "a.duckdb", memory_mib=256, threads=2)
+readers = ThreadPoolExecutor(4)  # they live on and do nothing, as the portal's do
+before = held()
+for reading in [readers.submit(read, connection.cursor()) for _ in range(4)]:
+    reading.result()
+most, until = held(), time.monotonic() + 20
+while held() > before + (most - before) / 2 and time.monotonic() < until:
+    time.sleep(0.1)
+print(json.dumps({"before": before, "most": most, "after": held()}))
+connection.close()
+"""
 
 
 async def opened(folder: Path, **settings: float) -> Store:
@@ -188,3 +211,25 @@ def test_a_newer_database_is_refused(tmp_path: Path):
 def test_shipped_migrations_are_numbered_without_gaps():
     """1, 2, 3 ..."""
     assert list(range(1, len(shipped()) + 1)) == [migration.number for migration in shipped()]
+
+
+async def test_what_the_log_has_and_the_file_has_not_stays_little(tmp_path: Path):
+    """It is held in memory until it is in the file: four mebibytes, whatever is written, but for the group that goes beyond."""
+    store = await opened(tmp_path)
+    log, most = tmp_path / "trading_bot.duckdb.wal", 0
+    for number in range(24):
+        texts = [os.urandom(512).hex() for _ in range(512)]
+        sql = "INSERT INTO idempotency SELECT 'u', ? || generate_subscripts(?, 1), 'h', 201, '{}', unnest(?), 0"
+        await store.write(lambda cursor, at=number, told=texts, sql=sql: cursor.execute(sql, [f"{at}-", told, told]))
+        most = max(most, log.stat().st_size if log.exists() else 0)
+    assert 24 * 512 == await store.read(count)
+    await store.close()
+    assert 2 * 2**20 < most < 6 * 2**20
+
+
+def test_what_queries_have_freed_is_given_back_while_the_store_rests(tmp_path: Path):
+    """Their threads sleep by then and give nothing back themselves."""
+    ran = subprocess.run([sys.executable, "-c", READ_AND_REST, str(tmp_path)], capture_output=True, text=True, check=True)
+    held = json.loads(ran.stdout)
+    assert held["most"] > held["before"] + 10
+    assert held["after"] < held["before"] + (held["most"] - held["before"]) / 2

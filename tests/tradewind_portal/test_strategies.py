@@ -1,5 +1,8 @@
 """Strategies over HTTP: every fault of a document in one answer, and nothing taken from under a bot."""
 
+import hashlib
+import json
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -55,6 +58,44 @@ async def test_all_faults_come_with_their_places(portal: Running, alice: dict[st
     assert {"/spec/document/nodes/0/op", "/spec/document/nodes/1/params/value"} == {
         error["pointer"] for error in answer.json()["errors"]
     }
+
+
+@pytest.mark.parametrize("levels", [20, 200, 900])
+async def test_lists_inside_each_other_are_a_fault_like_others(portal: Running, alice: dict[str, str], levels: int):
+    """The answer names the node, and the audit log has a row that can be read."""
+    document = {**RSI, "nodes": [reduce(lambda inner, _: [inner], range(levels), "x")]}
+    answer = await portal.public.post(PATH, json=body(document), headers=alice)
+    assert (422, "/spec/document/nodes/0") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+    row = (await portal.public.get("/api/v1/audit", headers=alice)).json()["items"][0]
+    assert ("strategy/mine", "Invalid") == (row["target"], row["outcome"])
+    assert ("sha256" in row["diff"]) == (levels > 20)
+
+
+async def test_of_a_refused_document_the_audit_log_keeps_the_beginning_and_a_digest(portal: Running, alice: dict[str, str]):
+    """Rows stay for ever; with the digest whoever has the file can show that it was this one."""
+    document = {**RSI, "secret": "hush", "x": "y" * 50_000}
+    answer = await portal.public.post(PATH, json=body(document), headers=alice)
+    assert 422 == answer.status_code
+    diff = (await portal.public.get("/api/v1/audit", headers=alice)).json()["items"][0]["diff"]
+    text = json.dumps({"spec": {"document": document}}, sort_keys=True, separators=(",", ":"))
+    assert (hashlib.sha256(text.encode()).hexdigest(), len(text)) == (diff["sha256"], diff["characters"])
+    assert diff["start"].startswith('{"spec":{"document":{"entry":{"size":{"percentOfEquity":100},"when":"oversold"},')
+    assert (400, False) == (len(diff["start"]), "hush" in str(diff))
+
+
+async def test_of_what_was_done_the_audit_log_keeps_all(portal: Running, alice: dict[str, str]):
+    """A document that was taken stands in its row whole."""
+    await portal.public.post(PATH, json=body(RSI), headers=alice)
+    row = (await portal.public.get("/api/v1/audit", headers=alice)).json()["items"][0]
+    assert ("Succeeded", {"spec": {"document": RSI}}) == (row["outcome"], row["diff"])
+
+
+@pytest.mark.parametrize("path", ["/api/v1/strategies", "/api/v1/strategies/validate", "/api/v1/bots", "/api/v1/backtests"])
+async def test_a_key_that_stands_twice_is_refused(portal: Running, alice: dict[str, str], path: str):
+    """JSON takes the last; nobody knows which one was meant."""
+    content = '{"spec": {"document": {"protect": {"stopLossPercent": 2, "stopLossPercent": 20}}}}'
+    answer = await portal.public.post(path, content=content, headers={**alice, "Content-Type": "application/json"})
+    assert (400, True) == (answer.status_code, "the key 'stopLossPercent' stands twice" in answer.json()["detail"])
 
 
 async def test_a_look_at_a_document(portal: Running, alice: dict[str, str]):

@@ -61,6 +61,25 @@ def test_a_bot_trades_and_says_good_bye(world):
     check_ledger(world.portal)
 
 
+def test_the_log_of_a_pod_tells_who_it_is_and_each_change(world):
+    """Start, epoch, state, fills and end, each in one line, and no token."""
+    bot = world.start_bot()
+    wait_for(lambda: world.portal.of_type("Filled") and "INFO state Active" in (world.folder / "bot-0.log").read_text(), 60)
+    bot.terminate()
+    assert bot.wait(30) == 0
+    log = (world.folder / "bot-0.log").read_text()
+    for line in (
+        "bot n/b of t, generation 1: Paper on simulated, BTC/USDT 1m",
+        "the portal gave epoch 1",
+        "started: Paper, capital 10000 USDT",
+        "INFO state Active",
+        "stopped, Stopped",
+    ):
+        assert 1 == log.count(line), (line, log)
+    assert f"order {world.portal.of_type('Filled')[0].data['clientOrderId']}: buy " in log
+    assert "pod-token" not in log
+
+
 def test_kill_nine_at_any_moment_repeats_and_loses_nothing(world):
     """Eight pods, each killed at a random moment: the ledger has each event once, each candle is decided once."""
     seed = int(os.environ.get("SEED") or time.time_ns() % 1_000_000)

@@ -178,6 +178,6 @@ def rows_of(blocks):
     space = make_space(
         template("sma-crossover"), {item["address"]: (item["min"], item["max"], item["step"]) for item in RANGES}
     )
-    record, places = Record(space), [tuple(place) for place in space.every_place().tolist()]
+    record, places = Record(space), [tuple(place) for place in space.places().tolist()]
     record.load(b"".join(blocks))
     return {(part, places[number]) for part in range(4) for number in record.known(part, places)[0]}

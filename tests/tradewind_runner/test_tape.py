@@ -6,7 +6,7 @@ import pytest
 
 from tradewind_api.runner import ExchangeConfig
 from tradewind_engine.trading.book import Print
-from tradewind_runner.feed.tape import _print, _side, unwatchable
+from tradewind_runner.feed.tape import _book, _print, _side, unwatchable
 
 TRADE = {"id": "20f43950-d8dd-5b31-9112-a178eb6023af", "timestamp": 5, "price": 100.5, "amount": 0.1, "side": "buy"}
 
@@ -35,3 +35,11 @@ def test_a_book_that_cannot_be_is_refused(level):
     """Whole: no order is matched with what is left of it."""
     with pytest.raises(ValueError, match="no book can offer"):
         _side([(100, 1), level])
+
+
+@pytest.mark.parametrize("bid", [100, 101, 1000])
+def test_a_book_that_is_crossed_is_refused(bid):
+    """Who bids what another asks has bought already: it is no market's book, whatever the exchange sends."""
+    with pytest.raises(ValueError, match="no book can bid"):
+        _book({"bids": [[bid, 1], [99, 1]], "asks": [[100, 1]]})
+    assert Decimal(99) == _book({"bids": [[99, 1]], "asks": [[100, 1]]}).bids[0][0]

@@ -178,6 +178,20 @@ def test_a_stop_is_judged_by_the_last_trade_however_long_ago_it_was():
     assert "NEW" == world.look("b")["status"]
 
 
+def test_a_stop_beside_a_purchase_is_judged_by_the_last_trade_and_not_by_one_that_was_followed_long_ago():
+    """An order rested while 90 was traded, nobody waited while it rose to 100; what the purchase took keeps the floor awake."""
+    world = World([(500, "90", "1", "buy"), (60_000, "100", "1", "buy")], AAA="5", USDT="1000")
+    world.place("BUY", "LIMIT", "1", "50", newClientOrderId="rests")
+    world.now = 1_000
+    world.calls.cancel(world.account, {"symbol": "AAAUSDT", "origClientOrderId": "rests"})
+    world.now = 120_000
+    world.place("BUY", "MARKET", "1")
+    world.place("SELL", "STOP_LOSS_LIMIT", "1", "94", stopPrice="95", newClientOrderId="guards")
+    assert "NEW" == world.look("guards")["status"]
+    with pytest.raises(DialectError, match="trigger immediately"):
+        world.place("SELL", "STOP_LOSS_LIMIT", "1", "94", stopPrice="100")
+
+
 def test_a_stop_loss_sells_when_it_is_triggered():
     """It is not working until the market trades at 95."""
     world = World([(1000, "100", "1", "sell"), (2000, "95", "1", "sell")], AAA="1")

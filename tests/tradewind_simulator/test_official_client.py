@@ -85,6 +85,9 @@ async def test_the_websocket_api(client):
     try:
         assert (await connection.ping()).data() is not None
         assert (await connection.time()).data().result.server_time > 0
+        assert 5 == len((await connection.depth("BTCUSDT", limit=5)).data().result.bids)
+        assert 3 == len((await connection.klines("BTCUSDT", "1m", limit=3)).data().result)
+        assert 4 == len((await connection.trades_recent("BTCUSDT", limit=4)).data().result)
         stream = (await connection.user_data_stream_subscribe_signature()).stream
         stream.on("message", events.append)
         placed = (await connection.order_place("BTCUSDT", "BUY", "MARKET", quantity=0.01)).data()

@@ -12,6 +12,7 @@ from simulator_process import Server
 
 from tradewind_engine.candle_files import read_candle_file
 from tradewind_engine.candles import Candles
+from tradewind_engine.honesty.leakage import tell_tales
 from tradewind_engine.resampling import resample
 from tradewind_simulator.clock import VirtualClock
 from tradewind_simulator.klines import klines
@@ -89,13 +90,34 @@ def test_a_seeded_market_repeats_and_can_be_entered_anywhere():
     assert not (other.close == whole.close).any()
 
 
+def test_a_seeded_market_moves_as_much_as_it_is_told_to():
+    """A quarter of the volatility is the same way with a quarter of each move."""
+    usual, quiet = (SeededMarket("BTC/USDT", 7, 1e-8, each).price(np.arange(1e7, 1e7 + 500)) for each in (1.0, 0.25))
+    assert np.diff(np.log(quiet)) == pytest.approx(np.diff(np.log(usual)) / 4, abs=1e-12)
+
+
 def test_a_candle_grows_until_it_is_closed():
-    """High never falls, low never rises, open stays."""
+    """High never falls, low never rises, open stays, and each price of the way lies between them."""
     market = SeededMarket("BTC/USDT", 7, 0.01)
-    steps = [market.candles(T0, T0 + MINUTE, T0 + part * MINUTE // 5) for part in range(1, 6)]
-    assert {steps[0].open[0]} == {step.open[0] for step in steps}
-    closed = steps[-1]
-    assert all(step.high[0] <= closed.high[0] * 1.001 and step.low[0] >= closed.low[0] * 0.999 for step in steps)
+    for minute in range(50):
+        at = T0 + minute * MINUTE
+        steps = [market.candles(at, at + MINUTE, at + part * MINUTE // 7) for part in range(1, 8)]
+        assert {steps[0].open[0]} == {step.open[0] for step in steps}
+        for before, after in pairwise(steps):
+            assert before.high[0] <= after.high[0]
+            assert after.low[0] <= before.low[0]
+            assert after.low[0] <= before.close[0] <= after.high[0]
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "1h"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_candle_of_a_seeded_market_tells_the_next_ones_move(seed, timeframe):
+    """An honest back-test on it is not told that its data knows the future: one move says nothing of the next."""
+    market, now = SeededMarket("BTC/USDT", seed, 0.01), T0 + 60_000 * MINUTE
+    candles = resample(market.candles(T0, now, now), "1m", timeframe)
+    assert {} == tell_tales(candles)
+    moves = np.diff(np.log(candles.close))
+    assert abs(np.corrcoef(moves[:-1], moves[1:])[0, 1]) < 4 / np.sqrt(len(moves))
 
 
 def test_a_recording_stays_what_it_is(recorded, tmp_path):

@@ -1,7 +1,7 @@
 """A document over history: candles and costs in, report out. The same call serves `tw` and the pod in the cluster."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from tradewind_engine.strategy.evaluate import layers_of
 from tradewind_engine.timeframes import periods_per_year, timeframe_ms
 
 DEFAULT_COSTS = Costs()
+NO_ROOMS: Mapping[str, Floats] = {}
 
 
 def run_backtest(
@@ -51,7 +52,7 @@ def run_backtest(
     costs: Costs = DEFAULT_COSTS,
     markets: Mapping[str, MarketRules] = NO_MARKETS,
     decide_from_ms: int = 0,
-    room: Floats | None = None,
+    rooms: Mapping[str, Floats] = NO_ROOMS,
     closed: Callable[[SymbolTrades], object] | None = None,
 ) -> Report:
     """Return what the document would have done.
@@ -65,7 +66,7 @@ def run_backtest(
         costs: What each fill pays.
         markets: What the market of a symbol takes; without it any amount is taken.
         decide_from_ms: Opening of the first candle at whose close an entry may be decided; earlier ones only inform.
-        room: Filled with the equity at each close and kept by the report, shape (n,); for one symbol only.
+        rooms: By symbol, filled with its equity at each close, shape (n,); of a single one the report keeps it.
         closed: Called with the closed trades of each symbol before anything is measured, which takes a while.
 
     Raises:
@@ -78,7 +79,11 @@ def run_backtest(
     rules = rules_of(document, capital / len(candles), costs)
     runs = {
         symbol: run_symbol(
-            document, history, at_market(rules, markets.get(symbol, ANY_ORDER)), decide_from_ms=decide_from_ms, room=room
+            document,
+            history,
+            at_market(rules, markets.get(symbol, ANY_ORDER)),
+            decide_from_ms=decide_from_ms,
+            room=rooms.get(symbol),
         )
         for symbol, history in candles.items()
     }
@@ -89,19 +94,9 @@ def run_backtest(
     ts, equity = merge_curves([(candles[symbol].ts, run.equity) for symbol, run in runs.items()], rules.capital)
     length = timeframe_ms(timeframe)
     missing = sum((b - a) // length for history in candles.values() for a, b in gaps(history, length))
-    trades = next(iter(runs.values())).trades if len(runs) == 1 else NO_TRADES  # those of several symbols overlap
-    totals = [run.totals for run in runs.values()]
-    count = sum(map(len, candles.values()))
-    profits = np.concatenate([run.trades[:, kernel.PROFIT] for run in runs.values()])
-    figures: dict[str, float | int | None] = {
-        **_figures_of_curve(equity, capital, timeframe, trades),
-        **_figures_of_trades(profits),
-        "feesPaid": sum(total.fees for total in totals),
-        "slippagePaid": sum(total.slippage for total in totals),
-        "turnover": turnover(sum(total.turnover for total in totals), capital),
-        "timeInMarket": time_in_market(sum(total.in_market for total in totals), count),
-        "openPositions": sum(total.amount > 0 for total in totals),
-        "candles": count,
+    figures = {
+        **_figures_of_runs(list(runs.values()), equity, capital, timeframe),
+        "candles": sum(map(len, candles.values())),
         "missingCandles": int(missing),
         "fromMs": int(ts[0]),
         "toMs": int(ts[-1]) + length,
@@ -120,7 +115,7 @@ def run_backtest(
         tables=tables,
         ts=ts,
         equity=equity,
-        warnings=_warnings(profits.size, int(missing), costs),
+        warnings=_warnings(int(figures["trades"] or 0), int(missing), costs),
         markets={symbol: market for symbol in candles if (market := markets.get(symbol, ANY_ORDER)) != ANY_ORDER},
     )
 
@@ -138,7 +133,8 @@ def check_history(document: StrategyDocument, candles: Mapping[str, Candles], ti
     lookback = lookback_of(document)
     for symbol, history in candles.items():
         if len(history) < lookback:
-            raise CandleError(f"{symbol}: one decision needs {lookback} {timeframe} candles, there are {len(history)}")
+            whose = f"{symbol}: " if symbol else ""
+            raise CandleError(f"{whose}one decision needs {lookback} {timeframe} candles, there are {len(history)}")
 
 
 def run_symbol(
@@ -171,6 +167,23 @@ def _signals(document: StrategyDocument, history: Candles) -> tuple[Booleans, Bo
     layers = layers_of(document, history, compiled.COMPILED)
     exit_: Booleans = layers.own(document.exit.when) if document.exit else np.zeros(len(history), dtype=np.bool_)
     return layers.own(document.entry.when), exit_, layers.own(measure) if measure else NOTHING
+
+
+def _figures_of_runs(
+    runs: Sequence[SymbolRun], equity: Floats, capital: float, timeframe: str
+) -> dict[str, float | int | None]:
+    """Return what runs of symbols, and the sum of their equity, amount to."""
+    trades = runs[0].trades if len(runs) == 1 else NO_TRADES  # those of several symbols overlap
+    totals = [run.totals for run in runs]
+    return {
+        **_figures_of_curve(equity, capital, timeframe, trades),
+        **_figures_of_trades(np.concatenate([run.trades[:, kernel.PROFIT] for run in runs])),
+        "feesPaid": sum(total.fees for total in totals),
+        "slippagePaid": sum(total.slippage for total in totals),
+        "turnover": turnover(sum(total.turnover for total in totals), capital),
+        "timeInMarket": time_in_market(sum(total.in_market for total in totals), sum(run.equity.size for run in runs)),
+        "openPositions": sum(total.amount > 0 for total in totals),
+    }
 
 
 def _figures_of_curve(equity: Floats, capital: float, timeframe: str, trades: Floats) -> dict[str, float | int | None]:

@@ -4,11 +4,12 @@ Decides at a candle's close and fills at the next candle's open; stops, targets 
 candle on. Knows nothing about documents, symbols or time. docs/reference/backtest-semantics.md states each rule.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tradewind_engine.backtest.loading import loop
+from tradewind_engine.candles import Booleans
 
 # Columns of the trade table.
 ENTRY_INDEX, EXIT_INDEX, ENTRY_PRICE, EXIT_PRICE, AMOUNT, PROFIT, FEES, REASON = range(8)
@@ -79,6 +80,11 @@ def _around(average, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     return stop, target
 
 
+def words_of(flags: Booleans) -> Any:
+    """Return flags, eight at a time, without those that do not fill a word."""
+    return flags[: flags.size & ~7].view(np.uint64)
+
+
 @loop
 def _next(flags, words, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return the first place from `i` on where a flag is set, n if none is; `words` are the flags, eight at a time.
@@ -118,12 +124,13 @@ def _fill_held(equity, close, start, stop, cash, amount):  # type: ignore[no-unt
 
 
 @loop
-def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417, C901, PLR0912, PLR0915 - numba compiles one flat loop
+def run(open_, high, low, close, entry, exit_, entry_words, exit_words, measure, rules, equity, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417, C901, PLR0912, PLR0915 - numba compiles one flat loop
     """Simulate one symbol.
 
     Args:
         open_, high, low, close: Prices, shape (n,).
         entry, exit_: What the strategy says at each close, shape (n,).
+        entry_words, exit_words: The same, see `words_of`.
         measure: In units of price, shape (n,) where `rules.risk` is used, else (0,).
         rules: See Rules.
         equity: Filled with the account's value at each close, shape (n,).
@@ -158,8 +165,6 @@ def run(open_, high, low, close, entry, exit_, measure, rules, equity, trades): 
     watched = rules.stop > 0.0 or rules.target > 0.0 or rules.trailing > 0.0 or rules.steps > 0
     steady = rules.trailing == 0.0 and rules.steps == 0 and rules.longest == 0
     candles = close.size
-    words = candles & ~7
-    entry_words, exit_words = entry[:words].view(np.uint64), exit_[:words].view(np.uint64)
     i = -1
     while i + 1 < candles:
         i += 1

@@ -5,12 +5,30 @@ that a fresh process does. Here they are filled when something has to be compile
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from numba import njit
-from numba.core.caching import FunctionCache
-from numba.core.runtime.nrt import rtsys
+
+@contextmanager
+def absent(name: str) -> Iterator[None]:
+    """Let whoever asks whether there is a module `name` find none, unless it is loaded."""
+    modules: dict[str, Any] = sys.modules
+    if name in modules:
+        yield
+        return
+    modules[name] = None  # Python's own way to say that a module cannot be imported
+    try:
+        yield
+    finally:
+        del modules[name]
+
+
+# Where coverage is installed numba loads it, which takes as long as a tenth of all else, and no loop is covered.
+with absent("coverage"):
+    from numba import njit
+    from numba.core.caching import FunctionCache
+    from numba.core.runtime.nrt import rtsys
 
 
 class _Kept(FunctionCache):
@@ -21,38 +39,19 @@ class _Kept(FunctionCache):
         rtsys.initialize(target_context)
         found = super()._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         if found is None:
-            _without_blas()
+            with absent("scipy.linalg.cython_blas"):  # numba asks whether there is BLAS, and no loop of ours uses it
+                import numba.np.arraymath  # noqa: F401, PLC0415
         return found
-
-
-def _without_blas() -> None:
-    """Load what compiling needs, but not scipy: numba asks whether there is BLAS, and no loop of ours uses it."""
-    name = "scipy.linalg.cython_blas"
-    if name in sys.modules:
-        return
-    modules: dict[str, Any] = sys.modules
-    modules[name] = None  # Python's own way to say that a module cannot be imported
-    try:
-        import numba.np.arraymath  # noqa: F401, PLC0415
-    finally:
-        del modules[name]
-
-
-def _kept(function: Callable[..., Any], **options: Any) -> Any:
-    compiled: Any = njit(nogil=True, error_model="numpy", **options)(function)
-    compiled._cache = _Kept(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - what `cache=True` does
-    return compiled
 
 
 def loop(function: Callable[..., Any]) -> Any:
     """Compile a loop that allocates nothing.
 
     It needs no counting of references, which numba does with locked instructions wherever an array is handed on or sliced:
-    more than half of the time of a run was that.
+    more than half of the time of a run was that. Views of other kinds are made before, too: code for them, as for arrays that
+    are made, is only loaded together with half of numba.
     """
-    return _kept(function, _nrt=False)
-
-
-def allocating(function: Callable[..., Any]) -> Any:
-    """Compile what makes arrays of its own and hands them to loops."""
-    return _kept(function)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled: Any = njit(**options)(function)
+    compiled._cache = _Kept(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - what `cache=True` does
+    return compiled

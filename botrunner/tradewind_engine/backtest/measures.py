@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tradewind_engine.backtest import kernel
-from tradewind_engine.backtest.loading import allocating, loop
+from tradewind_engine.backtest.loading import loop
+from tradewind_engine.candles import Floats
 
 CACHED = 2048  # numbers that fit a processor's first cache with room for more
 
@@ -34,14 +35,13 @@ class Tally(NamedTuple):
 
 
 @loop
-def _sums_of_returns(now, before, returns, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+def _sums_of_returns(now, before, seen, returns, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
     """Return the sums of now / before - 1, of its square, and of the square where negative; shape (n,); `returns` is room.
 
     Quotients first, then four sums side by side: a processor does both several at a time, in a fixed order of additions.
-    `bits` gets the smallest and the largest of `now`, as the integers of the same bits: positive numbers stand in the same
-    order so, and integers, of which none is NaN, are compared several at a time while the divisions take their time.
+    `bits` gets the smallest and the largest of `seen`, which are the bits of `now` as integers: positive numbers stand in the
+    same order so, and integers, of which none is NaN, are compared several at a time while the divisions take their time.
     """
-    seen = now.view(np.int64)
     smallest = largest = seen[0]
     for i in range(now.size):
         returns[i] = now[i] / before[i] - 1.0
@@ -61,32 +61,34 @@ def _sums_of_returns(now, before, returns, bits):  # type: ignore[no-untyped-def
         c0, c1, c2, c3 = c0 + d0 * d0, c1 + d1 * d1, c2 + d2 * d2, c3 + d3 * d3
     for i in range(4 * fours, now.size):
         a0 += returns[i]
-        b0 += returns[i] ** 2
-        c0 += min(returns[i], 0.0) ** 2
+        b0 += returns[i] * returns[i]
+        c0 += min(returns[i], 0.0) * min(returns[i], 0.0)
     return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3), (c0 + c1) + (c2 + c3)
 
 
-@allocating
-def moments(equity, sums, squares, trades):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D417 - numba
+def moments(equity: Floats, sums: Floats, squares: Floats, trades: Floats) -> Moments:
     """Measure an equity curve in one pass, a stretch at a time that fits a processor's first cache.
 
     Args:
         equity: Shape (n,), all > 0.
-        sums, squares: Filled with the sums of returns and of their squares in equal stretches of time, shape (b,).
+        sums: Filled with the sums of returns in equal stretches of time, shape (b,).
+        squares: Filled with those of their squares.
         trades: Closed trades, shape (m, kernel.COLUMNS), between which the curve is level; none where nothing is known of it.
 
     Returns:
         Moments. Mean and deviation are those of all n - 1 returns.
     """
-    return _measured(equity, sums, squares, trades, np.empty(CACHED), np.empty(2))
+    returns, extremes = np.empty(CACHED), np.empty(2)
+    seen, bits = equity.view(np.int64), extremes.view(np.int64)
+    found: Moments = _measured(equity, seen, sums, squares, trades, returns, extremes, bits)
+    return found
 
 
 @loop
-def _measured(equity, sums, squares, trades, returns, extremes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915 - numba compiles one flat loop
-    """Return the moments; `returns` and `extremes` are room, shapes (CACHED,) and (2,)."""
+def _measured(equity, seen, sums, squares, trades, returns, extremes, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915 - numba compiles one flat loop
+    """Return the moments; `returns` and `extremes` are room, shapes (CACHED,) and (2,), `seen` and `bits` integers of bits."""
     count = equity.size - 1
     blocks = sums.size
-    bits = extremes.view(np.int64)
     sums[:] = 0.0
     squares[:] = 0.0
     below = 0.0
@@ -109,7 +111,8 @@ def _measured(equity, sums, squares, trades, returns, extremes):  # type: ignore
                 block += 1
                 stop_block = 1 + count * (block + 1) // blocks
             end = min(stop, stop_block, start + CACHED)
-            part, part_squares, part_below = _sums_of_returns(equity[start:end], equity[start - 1 : end - 1], returns, bits)
+            now, before = equity[start:end], equity[start - 1 : end - 1]
+            part, part_squares, part_below = _sums_of_returns(now, before, seen[start:end], returns, bits)
             sums[block] += part
             squares[block] += part_squares
             below += part_below
@@ -119,13 +122,13 @@ def _measured(equity, sums, squares, trades, returns, extremes):  # type: ignore
                 start = end
                 continue
             for i in range(start, end):
-                now = equity[i]
-                if now > peak:
+                value = equity[i]
+                if value > peak:
                     longest = max(longest, i - peak_index)
-                    peak = now
+                    peak = value
                     peak_index = i
-                elif now < worst * peak:
-                    worst = now / peak
+                elif value < worst * peak:
+                    worst = value / peak
             start = end
     if count < 1:
         return Moments(count, 0.0, 0.0, 0.0, 0.0, 0)

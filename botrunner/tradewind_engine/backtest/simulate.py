@@ -111,7 +111,7 @@ def simulate(
     trades: Floats,
 ) -> kernel.Totals:
     """Run the kernel into buffers: `equity` (n,), `trades` (m, kernel.COLUMNS); see kernel.run."""
-    totals: kernel.Totals = kernel.run(
-        history.open, history.high, history.low, history.close, entry, exit_, measure, rules, equity, trades
-    )
+    prices = history.open, history.high, history.low, history.close
+    words = kernel.words_of(entry), kernel.words_of(exit_)
+    totals: kernel.Totals = kernel.run(*prices, entry, exit_, *words, measure, rules, equity, trades)
     return totals

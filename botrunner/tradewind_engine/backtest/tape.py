@@ -1,7 +1,7 @@
 """Documents of averages, crossings, comparisons and logic, played a tile at a time by one compiled loop: signals, no series.
 
 Half of a short run is memory: a node's series is written, and read again by the next node. Here it stays in a processor's first
-caches. What a node says depends on its window alone, so a tile with as many candles before it as one decision needs says what
+caches. What a node says depends on its window alone, so a tile with as many candles before it as its windows reach says what
 whole series say, to the last bit; a test holds it to that. Documents with anything else are evaluated node by node.
 """
 
@@ -10,16 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tradewind_api.document.model import Node, StrategyDocument
-from tradewind_api.document.validation import evaluation_order, lookback_of
+from tradewind_api.document.validation import evaluation_order
 from tradewind_api.operations import PRICES
-from tradewind_engine.backtest.compiled import crosses, mean
-from tradewind_engine.backtest.loading import loop
+from tradewind_engine.backtest import tape_player
+from tradewind_engine.backtest.tape_player import ABOVE, ALL, ANY, CONSTANT, CROSSES, MEAN, NOT, SCALED, SOURCE, SUM
 from tradewind_engine.candles import Booleans, Candles, Floats, Integers
-from tradewind_engine.operations import window_loops
 from tradewind_engine.strategy.evaluate import keywords_of, said_of
 
-TILE = 1024  # candles, at least; longer than what is looked back at, or most of the work would be on that
-PRICE, CONSTANT, MEAN, CROSSES, ABOVE, ALL, ANY, NOT = range(8)
+TILE = 512  # candles, at least; longer than what is looked back at, or most of the work would be on that
+LINE = 8  # numbers in a line of a processor's cache
 CODES = {"sma": MEAN, "crosses_above": CROSSES, "crosses_below": CROSSES, "above": ABOVE, "below": ABOVE}
 CODES |= {"all": ALL, "any": ANY, "not": NOT}
 TURNED = frozenset({"crosses_below", "below"})  # the same with its inputs in the other order
@@ -28,76 +27,45 @@ _KEPT: dict[Any, "Tape | None"] = {}
 
 
 class Tape(NamedTuple):
-    """Steps (code, slot filled, slots read) with a number each; prices by name; candles looked back at; slots of signals."""
+    """What is played.
+
+    `steps` (k, 6): code, slot filled, slots read, how far ahead the second of them is read, candles that the result is of.
+    `values` (k,): what a step divides by, multiplies with or says. `sources`: prices by name. `back`: candles looked back at.
+    `numbers` and `answers`: how many slots there are; `entry` and `exit` are such of answers.
+    """
 
     steps: Integers
-    numbers: Floats
-    prices: tuple[str, ...]
+    values: Floats
+    sources: tuple[str, ...]
     back: int
-    longest: int
-    slots: int
+    numbers: int
+    answers: int
     entry: int
     exit: int
 
 
-@loop
-def _play(prices, steps, numbers, back, slots, rows, ends, entry, exit_):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912 - numba compiles one flat loop
-    """Fill entry and exit, shape (n,); `ends` are the slots that hold them, `slots` and `rows` are room."""
-    n = entry.size
-    tile = slots.shape[1] - back
-    for start in range(0, n, tile):
-        stop = min(start + tile, n)
-        begin = max(0, start - back)
-        size = stop - begin
-        for k in range(steps.shape[0]):
-            code, number = steps[k, 0], numbers[k]
-            out, first, second = slots[steps[k, 1]][:size], slots[steps[k, 2]][:size], slots[steps[k, 3]][:size]
-            if code == PRICE:
-                price = prices[int(number)][begin:stop]
-                for i in range(size):
-                    out[i] = price[i]
-            elif code == CONSTANT:
-                for i in range(size):
-                    out[i] = number
-            elif code == MEAN:
-                mean(first, int(number), number, out, rows)
-            elif code == CROSSES:
-                crosses(first, second, out)
-            elif code == ABOVE:
-                for i in range(size):
-                    out[i] = first[i] > second[i]
-            elif code == ALL:
-                for i in range(size):
-                    out[i] = min(first[i], second[i])
-            elif code == ANY:
-                for i in range(size):
-                    out[i] = max(first[i], second[i])
-            else:
-                for i in range(size):
-                    out[i] = 1.0 - first[i]
-        enters, leaves = slots[ends[0]][start - begin : size], slots[ends[1]][start - begin : size]
-        enter, leave = entry[start:stop], exit_[start:stop]
-        for i in range(enter.size):
-            enter[i] = enters[i] != 0.0
-            leave[i] = leaves[i] != 0.0
-
-
 def play(tape: Tape, candles: Candles) -> tuple[Booleans, Booleans]:
     """Return what a document says at the close of each candle, entry and exit, shape (n,) each."""
-    tile = max(TILE, 2 * tape.back)
-    slots, rows = np.empty((tape.slots, tape.back + tile)), window_loops.room(2, tape.longest)
+    size = -(-(max(TILE, 2 * tape.back) + tape.back) // LINE) * LINE
+    numbers, answers = _room(tape.numbers, size), np.empty((tape.answers, size), np.bool_)
     entry, exit_ = np.empty(len(candles), np.bool_), np.empty(len(candles), np.bool_)
-    lent = [_lent(getattr(candles, name)) for name in tape.prices]
-    prices = (*lent, *lent[:1] * (len(PRICES) - len(lent)))  # always as many, or each number of them would be compiled anew
-    _play(prices, tape.steps, tape.numbers, tape.back, slots, rows, (tape.entry, tape.exit), entry, exit_)
+    given = [_own(getattr(candles, name)) for name in tape.sources]
+    given += given[:1] * (len(PRICES) - len(given))  # always as many and of one kind, or each kind would be compiled anew
+    ends = tape.entry, tape.exit
+    tape_player.play(*given, tape.steps, tape.values, tape.back, numbers, answers, ends, entry, exit_)
     return entry, exit_
 
 
-def _lent(price: Floats) -> Floats:
-    """Return a column of which nothing is written: all of one kind, as a compiled loop wants those it chooses from."""
-    found = np.ascontiguousarray(price, np.float64).view()
-    found.flags.writeable = False
-    return found
+def _room(rows: int, size: int) -> Floats:
+    """Return rows that each begin with a line of the cache: a processor is slow where what it reads is in two of them."""
+    room = np.empty(rows * size + LINE)
+    start = -room.__array_interface__["data"][0] // room.itemsize % LINE
+    return room[start : start + rows * size].reshape(rows, size)
+
+
+def _own(source: Floats) -> Floats:
+    whole = np.ascontiguousarray(source, np.float64)
+    return whole if whole.flags.writeable else whole.copy()
 
 
 def tape_of(document: StrategyDocument) -> Tape | None:
@@ -116,41 +84,81 @@ def _written(document: StrategyDocument) -> Tape | None:
     writer = _Writer()
     for node in evaluation_order(document):
         writer.add(node)
-    entry, exit_ = writer.slot(document.entry.when), writer.slot(document.exit.when)
-    steps, numbers = np.array([step for step, _ in writer.steps]), np.array([number for _, number in writer.steps])
-    longest = max(int(number) if step[0] == MEAN else 1 for step, number in writer.steps)
-    return Tape(steps, numbers, tuple(writer.prices), lookback_of(document) - 1, longest, writer.count, entry, exit_)
+    return writer.tape(document.entry.when, document.exit.when)
 
 
 class _Writer:
     """Puts down the steps of nodes, each after its inputs."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[tuple[int, int, int, int], float]] = []
-        self.prices: list[str] = []
-        self.count = 0
-        self._slots: dict[str, int] = {}
+        self.steps: list[tuple[int, int, int, int, int, int]] = []
+        self.values: list[float] = []
+        self.sources: list[str] = []
+        self._slots: dict[Any, int] = {}
+        self._counts = {"numbers": 0, "answers": 0}
+        self._reach: dict[str, int] = {}
 
-    def slot(self, reference: str) -> int:
-        """Return where a series stands; a price is put there when first asked for."""
-        if reference not in self._slots:
-            self._slots[reference] = self._step(PRICE, (0, 0), float(len(self.prices)))
-            self.prices.append(reference)
-        return self._slots[reference]
+    def tape(self, entry: str, leave: str) -> Tape:
+        """Return what was put down."""
+        back, ends = max(self._reach[entry], self._reach[leave]), (self._slots[entry], self._slots[leave])
+        return Tape(
+            np.array(self.steps), np.array(self.values), tuple(self.sources), back, **self._counts, entry=ends[0], exit=ends[1]
+        )
 
     def add(self, node: Node) -> None:
         """Put down a node."""
-        keywords, inputs = keywords_of(node), [self.slot(reference) for reference in node.inputs]
-        if CODES[node.op] in {CROSSES, ABOVE} and len(inputs) == 1:
-            inputs.append(self._step(CONSTANT, (0, 0), float(keywords["value"])))
+        code, keywords, inputs = CODES[node.op], keywords_of(node), [self._slot(reference) for reference in node.inputs]
+        reach = max(self._reach[reference] for reference in node.inputs)
+        if code == MEAN:
+            self._reach[node.id] = reach + keywords["period"] - 1
+            self._slots[node.id] = self._mean(inputs[0], keywords["period"])
+            return
+        if code in {CROSSES, ABOVE} and len(inputs) == 1:
+            inputs.append(self._step(CONSTANT, value=float(keywords["value"])))
         if node.op in TURNED:
             inputs.reverse()
         found = inputs[0]
         for other in inputs[1:] or inputs:  # those of `all` and `any` one after the other; one alone with itself
-            found = self._step(CODES[node.op], (found, other), float(keywords.get("period", 0)))
+            found = self._step(code, found, other)
+        self._reach[node.id] = reach + (code == CROSSES)
         self._slots[node.id] = found
 
-    def _step(self, code: int, inputs: tuple[int, int], number: float) -> int:
-        self.steps.append(((code, self.count, *inputs), number))
-        self.count += 1
-        return self.count - 1
+    def _slot(self, reference: str) -> int:
+        """Return where a series stands; a price is put there when first asked for."""
+        if reference not in self._slots:
+            self._slots[reference] = self._step(SOURCE, len(self.sources))
+            self._reach[reference] = 0
+            self.sources.append(reference)
+        return self._slots[reference]
+
+    def _mean(self, source: int, period: int) -> int:
+        """Put down a mean as `operations.windows` makes one: the windows that its period is made of, the shortest first."""
+        total, covered = -1, 0
+        for size in (1 << power for power in range(period.bit_length())):
+            if not period & size:
+                continue
+            window, span = self._window(source, size), covered + size
+            if span == period:
+                if not covered:
+                    return self._step(SCALED, window, span=span, value=1.0 / period)  # of powers of two that is exact
+                return self._step(MEAN, total, window, covered, span, float(period))
+            total = self._step(SUM, total, window, covered, span) if covered else window
+            covered = span
+        raise AssertionError("a period is a number above 0")
+
+    def _window(self, source: int, size: int) -> int:
+        """Return where the sums of `size` values stand, a power of two, from each place on."""
+        if size == 1:
+            return source
+        if (source, size) not in self._slots:
+            half = self._window(source, size // 2)
+            self._slots[source, size] = self._step(SUM, half, half, size // 2, size)
+        return self._slots[source, size]
+
+    def _step(self, code: int, first: int = 0, second: int = 0, ahead: int = 0, span: int = 1, value: float = 0.0) -> int:
+        kind = "answers" if code >= CROSSES else "numbers"
+        slot = self._counts[kind]
+        self._counts[kind] += 1
+        self.steps.append((code, slot, first, second, ahead, span))
+        self.values.append(value)
+        return slot

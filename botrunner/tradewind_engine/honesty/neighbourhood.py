@@ -12,11 +12,10 @@ def neighbours_return(sweep: Sweep, search: Search) -> float | None:
     Returns:
         None where the best makes no profit or has no neighbour. Near 1 the ground is flat; at 0 or below, the peak is a needle.
     """
-    best = float(search.scores.total_return[search.best])
+    best = float(search.scores_of(np.array([search.best])).total_return[0])
     space = sweep.space
-    place = tuple(values.index(value) for values, value in zip(space.axes.values(), search.points[search.best], strict=True))
-    around = neighbours(place, np.array(space.shape))
+    around = neighbours(tuple(search.book.place(search.best).tolist()), np.array(space.shape))
     if best <= 0 or not around:
         return None
-    scores = sweep.score([space.point(np.array(other)) for other in around])
+    scores = sweep.score(space.points(np.array(around)))
     return float(np.median(scores.total_return)) / best

@@ -1,8 +1,9 @@
 """What a search has scored already, as bytes that outlive the process: a killed search goes on, and shards can be put together.
 
-A search with a record asks it before it scores. So one that is run again after a kill takes the same way and repeats only what
+A search asks its record before it scores. So one that is run again after a kill takes the same way and repeats only what
 had not been written; and one that is given the records of all shards scores nothing, and finds what a single process finds, to
-the last bit. Knows neither files nor the portal: whoever makes a record says where its blocks go.
+the last bit. Rows stay in a store of bytes; held in memory is where each stands. Knows neither files nor the portal: whoever
+makes a record says where its blocks go.
 """
 
 import hashlib
@@ -17,15 +18,17 @@ import numpy as np
 from tradewind_api.document.digest import canonical_json, data_digest, strategy_digest
 from tradewind_api.document.model import StrategyDocument
 from tradewind_engine import ENGINE_VERSION
-from tradewind_engine.candles import Candles, Floats
+from tradewind_engine.candles import Candles, Floats, Integers
+from tradewind_engine.optimise.places import Place, PlaceIndex, Places
 from tradewind_engine.optimise.scores import WIDTH, Scores
+from tradewind_engine.optimise.scratch import Scratch, Store
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.sweep import SweepSettings
 
 BLOCK = struct.Struct("<4sIIII")  # magic, part, rows, candles, crc32 of what follows
 MAGIC = b"TWs1"
+AT_ONCE = 4096  # rows that are read from the store at a time
 Sink = Callable[[bytes], None]
-Place = tuple[int, ...]
 
 
 def rows_in(block: bytes) -> int:
@@ -36,48 +39,89 @@ def rows_in(block: bytes) -> int:
 class Record:
     """Rows by part and place: part 0 is the search over all history, part k the training of walk-forward step k."""
 
-    def __init__(self, space: Space, sink: Sink = lambda _: None) -> None:
+    def __init__(self, space: Space, sink: Sink = lambda _: None, store: Store | None = None) -> None:
         self._axes, self._sink = len(space.axes), sink
+        self._store: Store = Scratch() if store is None else store
         self._row_bytes = 8 * (self._axes + WIDTH)
-        self._rows: dict[int, dict[Place, Floats]] = {}
+        self._parts: dict[int, PlaceIndex] = {}
         self._candles: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Return how many points are known, all parts together."""
-        return sum(map(len, self._rows.values()))
+        return sum(map(len, self._parts.values()))
 
-    def load(self, data: bytes) -> int:
-        """Take over the blocks in `data`; return the bytes of whole ones: what follows was cut off, or never was a block."""
-        start = 0
-        while start + BLOCK.size <= len(data):
-            magic, part, rows, candles, check = BLOCK.unpack_from(data, start)
-            body = data[start + BLOCK.size : start + BLOCK.size + rows * self._row_bytes]
-            if magic != MAGIC or len(body) != rows * self._row_bytes or zlib.crc32(body) != check:
-                break
-            table = np.frombuffer(body, "<f8").reshape(rows, self._axes + WIDTH)
-            places = [tuple(place) for place in table[:, : self._axes].astype(np.int64).tolist()]
-            self._take(part, places, table[:, self._axes :], candles)
-            start += BLOCK.size + len(body)
-        return start
+    def load(self, source: bytes | Store) -> int:
+        """Take over the blocks in `source`; return the bytes of whole ones: what follows was cut off, or never was a block."""
+        if isinstance(source, bytes):
+            held, source = source, Scratch(in_memory=len(source))
+            source.append(held)
+        return self._scan(source, 0)
+
+    def find_own(self, start: int) -> int:
+        """Take over the blocks that stand in the record's own store from `start` on; return where the last whole one ends."""
+        return start + self._scan(self._store, start)
 
     def known(self, part: int, places: Sequence[Place]) -> tuple[list[int], Scores | None]:
         """Return which of `places` (by number) are known in a part, and their scores, None for none."""
-        rows = self._rows.get(part, {})
-        found = [number for number, place in enumerate(places) if place in rows]
-        if not found:
-            return [], None
-        return found, Scores.from_table(np.array([rows[places[number]] for number in found]), self._candles[part])
+        offsets = self.find(part, np.array(places))
+        found = np.flatnonzero(offsets >= 0)
+        return found.tolist(), self.scores(part, offsets[found]) if found.size else None
 
-    def keep(self, part: int, places: Sequence[Place], scores: Scores) -> None:
-        """Remember scores and hand them to the sink as one block."""
-        table = scores.table()
-        self._take(part, places, table, scores.candles)
-        body = np.column_stack([np.array(places, dtype=np.float64), table]).astype("<f8").tobytes()
-        self._sink(BLOCK.pack(MAGIC, part, len(places), scores.candles, zlib.crc32(body)) + body)
+    def find(self, part: int, places: Places) -> Integers:
+        """Return where the rows of places, shape (n, axes), stand in the store, -1 where one is not known."""
+        index = self._parts.get(part)
+        return np.full(len(places), -1, dtype=np.int64) if index is None else index.find(places)
 
-    def _take(self, part: int, places: Sequence[Place], table: Floats, candles: int) -> None:
+    def scores(self, part: int, offsets: Integers) -> Scores:
+        """Return the scores of the rows at `offsets`, in their order."""
+        return Scores.from_table(self.columns(offsets, 0, WIDTH), self._candles[part])
+
+    def columns(self, offsets: Integers, first: int, last: int) -> Floats:
+        """Return columns `first` to `last` (not included) of the tables of the rows at `offsets`, in their order."""
+        found = np.empty((offsets.size, last - first))
+        order = np.argsort(offsets)
+        for start in range(0, offsets.size, AT_ONCE):
+            rows = order[start : start + AT_ONCE]
+            ends = np.flatnonzero(np.diff(offsets[rows]) != self._row_bytes) + 1
+            for run in np.split(rows, ends):  # they stand one after the other
+                data = self._store.read(int(offsets[run[0]]), run.size * self._row_bytes)
+                table = np.frombuffer(data, "<f8").reshape(run.size, self._axes + WIDTH)
+                found[run] = table[:, self._axes + first : self._axes + last]
+        return found
+
+    def keep(self, part: int, places: Places | Sequence[Place], scores: Scores) -> Integers:
+        """Put scores down and hand them to the sink as one block; return where each row stands."""
+        places = np.asarray(places)
+        body = np.column_stack([places.astype(np.float64), scores.table()]).astype("<f8").tobytes()
+        block = BLOCK.pack(MAGIC, part, len(places), scores.candles, zlib.crc32(body)) + body
+        offsets = self._take(part, places, scores.candles, self._store.append(block))
+        self._sink(block)
+        return offsets
+
+    def _scan(self, source: Store, start: int) -> int:
+        """Take over blocks of a store, into the record's own if it is another one; return the bytes of whole ones."""
+        at = start
+        while len(head := source.read(at, BLOCK.size)) == BLOCK.size:
+            magic, part, rows, candles, check = BLOCK.unpack(head)
+            if magic != MAGIC:
+                break
+            body = source.read(at + BLOCK.size, rows * self._row_bytes)
+            if len(body) != rows * self._row_bytes or zlib.crc32(body) != check:
+                break
+            table = np.frombuffer(body, "<f8").reshape(rows, self._axes + WIDTH)
+            stands = at if source is self._store else self._store.append(head + body)
+            self._take(part, table[:, : self._axes], candles, stands)
+            at += BLOCK.size + len(body)
+        return at - start
+
+    def _take(self, part: int, places: Places, candles: int, stands: int) -> Integers:
+        """Note where the rows of a block stand; of a place that comes twice the first one stays."""
         self._candles[part] = candles
-        self._rows.setdefault(part, {}).update(zip(places, table, strict=True))
+        index = self._parts.setdefault(part, PlaceIndex(self._axes))
+        offsets = stands + BLOCK.size + self._row_bytes * np.arange(len(places), dtype=np.int64)
+        new = index.find(places) < 0
+        index.add(places[new], offsets[new])
+        return offsets
 
 
 def fingerprint(

@@ -45,10 +45,15 @@ class Scores:
         """Mean over deviation a candle; 0 where nothing varies."""
         return _ratio(self.mean, self.deviation)
 
-    def joined(self, other: "Scores") -> "Scores":
-        """Return the rows of both, in order."""
-        joined: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
-        return Scores(**joined, candles=self.candles)
+    def put(self, numbers: Sequence[int], rows: Sequence[int], other: "Scores") -> None:
+        """Make rows `numbers` those that `other` has at `rows`."""
+        there, here = np.array(numbers, dtype=np.int64), np.array(rows, dtype=np.int64)
+        for name in COLUMNS:
+            getattr(self, name)[there] = getattr(other, name)[here]
+
+    def stretches(self) -> Floats:
+        """Return the sums and squares of each row side by side, shape (n, 2 * BLOCKS): the last columns of its table."""
+        return np.concatenate([self.sums, self.squares], axis=1)
 
     def table(self) -> Floats:
         """Return everything but `candles` as numbers, shape (n, WIDTH); whole numbers are exact below 2 ** 53."""

@@ -5,50 +5,32 @@ that helps; the tree-structured Parzen estimator (Bergstra et al., 2011, by hype
 points, same result.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tradewind_engine.candles import Floats, Integers
-from tradewind_engine.optimise.objectives import Constraint, objective_of, value_of
-from tradewind_engine.optimise.record import Place, Record
+from tradewind_engine.optimise.book import Aim, Book, State
+from tradewind_engine.optimise.objectives import objective_of
+from tradewind_engine.optimise.places import Place, Places, first_ones
+from tradewind_engine.optimise.record import Record
 from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point, Space
 from tradewind_engine.optimise.sweep import Sweep
-from tradewind_engine.timeframes import periods_per_year
 
 CENTRES, ZOOMS, PATIENCE = 6, 8, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """What is sought and how hard. `budget` points are scored in batches, then up to `trials` one by one."""
-
-    objective: str = "sharpe"
-    constraints: tuple[Constraint, ...] = (Constraint("trades", ">=", 10),)
-    budget: int = 2_000
-    trials: int = 60
-    seed: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a search stands: points scored, points planned, the best value and point so far."""
-
-    done: int
-    planned: int
-    best_value: float
-    best: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class Search:
-    """All points scored in the order of scoring, their scores and values, and the row of the best; `method` tells how."""
+    """What was scored, in the order of rows: each one's value, Sharpe ratio a candle, and where its row stands in the record.
 
-    points: list[Point]
-    scores: Scores
+    `best` is the row of the best; `method` tells how it was found. Scores are read from the record when they are asked for.
+    """
+
+    book: Book
     values: Floats
     best: int
     method: str
@@ -58,71 +40,37 @@ class Search:
         """Whether any point satisfies the constraints."""
         return bool(np.isfinite(self.values[self.best]))
 
+    @property
+    def count(self) -> int:
+        """How many points were scored."""
+        return int(self.values.size)
 
-@dataclass
-class _Book:
-    """Every place that was scored, once."""
+    def point(self, row: int) -> Point:
+        """Return the point of a row."""
+        return self.book.sweep.space.point(self.book.place(row))
 
-    sweep: Sweep
-    aim: Aim
-    progress: Callable[[State], None]
-    planned: int
-    record: Record | None = None
-    part: int = 0
-    rows: dict[Place, int] = field(default_factory=dict)
-    scores: Scores | None = None
-    values: Floats = field(default_factory=lambda: np.empty(0))
+    @property
+    def points(self) -> list[Point]:
+        """All points, in the order of rows."""
+        return self.book.sweep.space.points(self.book.places)[:]
 
-    def add(self, places: Iterable[Place]) -> None:
-        """Score what was not scored before."""
-        fresh = [place for place in dict.fromkeys(places) if place not in self.rows]
-        if not fresh:
-            return
-        before = len(self.rows)
+    @property
+    def sharpe(self) -> Floats:
+        """Mean over deviation a candle of each row."""
+        return self.book.sharpe[: self.count]
 
-        def tell(done: int, _: int) -> None:
-            self.progress(self._state(before + done))
+    @property
+    def scores(self) -> Scores:
+        """The scores of all rows."""
+        return self.scores_of(np.arange(self.count))
 
-        scores = self._scores(fresh, tell)
-        self.rows |= {place: before + number for number, place in enumerate(fresh)}
-        self.scores = scores if self.scores is None else self.scores.joined(scores)
-        per_year = periods_per_year(self.sweep.settings.timeframe)
-        values = value_of(scores, objective_of(self.aim.objective), self.aim.constraints, per_year)
-        self.values = np.concatenate([self.values, values])
-        self.progress(self._state(len(self.rows)))
+    def scores_of(self, rows: Integers) -> Scores:
+        """Return the scores of some rows, in their order."""
+        return self.book.record.scores(self.book.part, self.book.offsets[rows])
 
-    def _scores(self, places: list[Place], tell: Callable[[int, int], None]) -> Scores:
-        """Return the scores of places, from the record where it knows them."""
-        points = [self.sweep.space.point(np.array(place)) for place in places]
-        record, part = self.record, self.part
-        if record is None:
-            return self.sweep.score(points, tell)
-        known, scores = record.known(part, places)
-        if scores is not None and len(known) == len(places):
-            return scores
-        there = set(known)
-        missing = [number for number in range(len(places)) if number not in there]
-
-        def keep(rows: list[int], scored: Scores) -> None:
-            record.keep(part, [places[missing[row]] for row in rows], scored)
-
-        fresh = self.sweep.score([points[number] for number in missing], lambda done, all_: tell(len(known) + done, all_), keep)
-        if scores is None:
-            return fresh
-        return scores.joined(fresh).rows(np.argsort([*known, *missing]).tolist())
-
-    def best(self, count: int) -> list[Place]:
-        """Return the places of the `count` best points, the best first; ties go to the earlier."""
-        places = list(self.rows)
-        order = np.argsort(-self.values, kind="stable")[:count]
-        return [places[row] for row in order if np.isfinite(self.values[row])]
-
-    def _state(self, done: int) -> State:
-        best = self.best(1)
-        if not best:
-            return State(done, self.planned, float("-inf"), {})
-        space = self.sweep.space
-        return State(done, self.planned, float(self.values.max()), space.parameters(space.point(np.array(best[0]))))
+    def columns(self, first: int, last: int) -> Floats:
+        """Return some columns of all rows' tables, shape (n, last - first); see `Scores.table`."""
+        return self.book.record.columns(self.book.offsets[: self.count], first, last)
 
 
 def search(
@@ -140,58 +88,65 @@ def search(
     """
     objective_of(aim.objective)
     space = sweep.space
-    exhaustive = space.size <= aim.budget
-    book = _Book(sweep, aim, progress, space.size if exhaustive else aim.budget + aim.trials, record, part)
-    if exhaustive:
-        book.add(map(tuple, space.every_place().tolist()))
+    record = Record(space) if record is None else record
+    if space.size <= aim.budget:
+        book = Book(sweep, aim, progress, space.size, record, part, whole=True)
+        book.add_range(0, space.size)
         method = "exhaustive"
     else:
+        book = Book(sweep, aim, progress, aim.budget + aim.trials, record, part)
         _sample_and_zoom(book, np.random.default_rng(aim.seed))
         if aim.trials:
             _refine(book)
         method = "sample, zoom, TPE" if aim.trials else "sample, zoom"
-    assert book.scores is not None
-    points = [space.point(np.array(place)) for place in book.rows]
-    return Search(points, book.scores, book.values, int(np.argmax(book.values)), method)
+    return Search(book, book.values, book.best_row, method)
 
 
 def score_places(
-    sweep: Sweep, aim: Aim, places: list[Place], progress: Callable[[State], None], *, record: Record, part: int
+    sweep: Sweep, aim: Aim, places: Places, progress: Callable[[State], None], *, record: Record, part: int
 ) -> None:
-    """Score some places of a part into a record, but for those that it knows. Raises ValueError as `search` does."""
+    """Score places of a part into a record, but for those that it knows. Raises ValueError as `search` does."""
     objective_of(aim.objective)
-    _Book(sweep, aim, progress, len(places), record, part).add(places)
+    Book(sweep, aim, progress, len(places), record, part).add(places)
 
 
-def first_sample(space: Space, aim: Aim) -> list[Place]:
-    """Return the places that a search of a space beyond its budget begins with: the seed alone decides."""
-    return _stratified(np.array(space.shape), aim.budget // 2, np.random.default_rng(aim.seed))
+def score_range(
+    sweep: Sweep, aim: Aim, first: int, last: int, progress: Callable[[State], None], *, record: Record, part: int
+) -> None:
+    """The same for the points of the space with numbers from `first` to `last`, not included."""
+    objective_of(aim.objective)
+    Book(sweep, aim, progress, last - first, record, part, whole=True).add_range(first, last)
 
 
-def _sample_and_zoom(book: _Book, random: np.random.Generator) -> None:
+def first_sample(space: Space, aim: Aim) -> Places:
+    """Return the places that a search of a space beyond its budget begins with, each once: the seed alone decides."""
+    return first_ones(_stratified(np.array(space.shape), aim.sample, np.random.default_rng(aim.seed)))
+
+
+def _sample_and_zoom(book: Book, random: np.random.Generator) -> None:
     shape, budget = np.array(book.sweep.space.shape), book.aim.budget
-    book.add(_stratified(shape, budget // 2, random))
-    idle, each = 0, max(1, budget // 2 // ZOOMS)
+    book.add(_stratified(shape, book.aim.sample, random))
+    idle, each = 0, max(1, budget // 2 // ZOOMS - 2 * shape.size)
     for zoom in range(ZOOMS):
         centres = book.best(CENTRES)
-        if not centres or idle == PATIENCE:
+        if not centres or idle == PATIENCE or len(book) >= budget:
             return
-        before = book.values.max()
+        before = book.best_value
         reach = np.maximum(1, shape * 0.25 * 0.6**zoom)
         chosen = np.array(centres)[random.integers(len(centres), size=each)]
         moved = np.round(chosen + random.normal(0.0, 0.5, chosen.shape) * reach).astype(np.int64)
-        book.add(map(tuple, np.clip(moved, 0, shape - 1).tolist()))
-        book.add(neighbours(centres[0], shape))
-        idle = 0 if book.values.max() > before else idle + 1
+        book.add(np.clip(moved, 0, shape - 1), up_to=budget)
+        book.add(np.array(neighbours(centres[0], shape)), up_to=budget)
+        idle = 0 if book.best_value > before else idle + 1
 
 
-def _stratified(shape: Integers, count: int, random: np.random.Generator) -> list[Place]:
+def _stratified(shape: Integers, count: int, random: np.random.Generator) -> Places:
     """Return places that use each part of each axis equally often (Latin hypercube: McKay, Beckman, Conover, 1979)."""
-    columns = [
-        np.minimum(((random.permutation(count) + random.random(count)) / count * size).astype(np.int64), size - 1)
-        for size in shape.tolist()
-    ]
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+    places = np.empty((count, shape.size), dtype=np.uint16)
+    for axis, size in enumerate(shape.tolist()):
+        drawn = (random.permutation(count) + random.random(count)) / count * size
+        places[:, axis] = np.minimum(drawn.astype(np.int64), size - 1)
+    return places
 
 
 def neighbours(place: Place, shape: Integers) -> list[Place]:
@@ -204,7 +159,7 @@ def neighbours(place: Place, shape: Integers) -> list[Place]:
     ]
 
 
-def _refine(book: _Book) -> None:
+def _refine(book: Book) -> None:
     """Let TPE propose places, told of the best ones first."""
     from hyperopt import STATUS_OK, fmin, hp, tpe  # noqa: PLC0415 - 0.8 s, and only here
     from hyperopt.early_stop import no_progress_loss  # noqa: PLC0415
@@ -212,12 +167,13 @@ def _refine(book: _Book) -> None:
     shape = book.sweep.space.shape
     names = [f"axis{number}" for number in range(len(shape))]
     known = [dict(zip(names, place, strict=True)) for place in book.best(20)]
+    most = len(book) + book.aim.trials  # the sampler may propose one or two more
 
     def loss(choice: dict[str, Any]) -> dict[str, Any]:
         place = tuple(int(choice[name]) for name in names)
-        book.add([place])
-        value = book.values[book.rows[place]]
-        return {"loss": -float(value) if np.isfinite(value) else 1e12, "status": STATUS_OK}
+        book.add(np.array([place]), up_to=most)
+        value = book.value_at(place)
+        return {"loss": -value if np.isfinite(value) else 1e12, "status": STATUS_OK}
 
     fmin(
         loss,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_engine.candles import Candles
+from tradewind_engine.optimise.book import Aim, State
 from tradewind_engine.optimise.record import Record
-from tradewind_engine.optimise.search import Aim, State, first_sample, score_places, search
+from tradewind_engine.optimise.search import first_sample, score_places, score_range, search
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.study import Tell, part_name, silent
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
@@ -61,19 +62,18 @@ def work_shard(
     """Score the points of one shard into `record`, but for those that it knows. Raises CandleError as `run_study` does."""
     steps = stretches(candles, folds, kind) if folds else []
     exhaustive = space.size <= aim.budget
-    if exhaustive:
-        line = [tuple(place) for place in space.every_place().tolist()]
-    else:
-        line = [] if steps else list(dict.fromkeys(first_sample(space, aim)))
-    cut = bool(line)
-    for piece in pieces_of(shard, shards, parts=1 + len(steps), size=len(line) or space.size, cut=cut):
+    sample = None if exhaustive or steps else first_sample(space, aim)
+    size = space.size if sample is None else len(sample)
+    for piece in pieces_of(shard, shards, parts=1 + len(steps), size=size, cut=exhaustive or sample is not None):
         shown = training(candles, steps[piece.part - 1]) if piece.part else candles
         sweep = Sweep(document, space, shown, settings)
 
         def progress(state: State, part: int = piece.part) -> None:
             tell(part_name(part, folds), state)
 
-        if cut:
-            score_places(sweep, aim, line[piece.first : piece.last], progress, record=record, part=piece.part)
+        if exhaustive:
+            score_range(sweep, aim, piece.first, piece.last, progress, record=record, part=piece.part)
+        elif sample is not None:
+            score_places(sweep, aim, sample[piece.first : piece.last], progress, record=record, part=piece.part)
         else:
             search(sweep, aim, progress, record=record, part=piece.part)

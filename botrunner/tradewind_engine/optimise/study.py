@@ -12,11 +12,12 @@ from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.report import Report
 from tradewind_engine.candles import Candles
 from tradewind_engine.honesty.neighbourhood import neighbours_return
-from tradewind_engine.honesty.overfitting import overfitting
+from tradewind_engine.honesty.overfitting import overfitting_of
 from tradewind_engine.honesty.verdict import Selection, Verdict, judge
+from tradewind_engine.optimise.book import Aim, State
 from tradewind_engine.optimise.record import Record
-from tradewind_engine.optimise.scores import BLOCKS
-from tradewind_engine.optimise.search import Aim, Search, State, search
+from tradewind_engine.optimise.scores import BLOCKS, WIDTH
+from tradewind_engine.optimise.search import Search, search
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 from tradewind_engine.optimise.walk_forward import Kind, WalkForward, walk_forward
@@ -52,25 +53,26 @@ class Study:
     @property
     def best(self) -> dict[str, float]:
         """The best parameters by address."""
-        return self.space.parameters(self.search.points[self.search.best])
+        return self.space.parameters(self.search.point(self.search.best))
 
     def to_json(self) -> dict[str, Any]:
         """Return the best point's report with what the search found, the TOP points first."""
-        order = np.argsort(-self.search.values, kind="stable")[:TOP].tolist()
+        order = np.argsort(-self.search.values, kind="stable")[:TOP]
+        scores = self.search.scores_of(order)
         rows = [
             {
-                "parameters": self.space.parameters(self.search.points[row]),
+                "parameters": self.space.parameters(self.search.point(row)),
                 "value": float(self.search.values[row]),
-                **self.search.scores.row(row),
+                **scores.row(number),
             }
-            for row in order
+            for number, row in enumerate(order.tolist())
             if np.isfinite(self.search.values[row])
         ]
         found = {
             "objective": self.aim.objective,
             "method": self.search.method,
             "seed": self.aim.seed,
-            "points": len(self.search.points),
+            "points": self.search.count,
             "spaceSize": self.space.size,
             "parameters": self.best,
             "value": float(self.search.values[self.search.best]),
@@ -116,9 +118,9 @@ def run_study(
     sweep = Sweep(document, space, candles, settings)
     found = search(sweep, aim, lambda state: tell(part_name(0, folds), state), record=record)
     if not found.found:
-        most = int(found.scores.trades.max())
         wanted = ", ".join(f"{c.measure} {c.compare} {c.bound:g}" for c in aim.constraints)
-        raise NothingFoundError(f"none of {len(found.points)} points satisfies {wanted}; the most trades of any were {most}")
+        most = found.book.most_trades
+        raise NothingFoundError(f"none of {found.count} points satisfies {wanted}; the most trades of any were {most}")
     walk = None
     if folds:
         walk = walk_forward(
@@ -132,7 +134,7 @@ def run_study(
             progress=lambda fold, state: tell(part_name(fold + 1, folds), state),
             record=record,
         )
-    chosen = with_parameters(document, space.parameters(found.points[found.best]))
+    chosen = with_parameters(document, space.parameters(found.point(found.best)))
     report = run_backtest(
         chosen,
         candles,
@@ -142,11 +144,16 @@ def run_study(
         costs=settings.costs,
         markets=settings.markets,
     )
-    scores = found.scores
     selection = Selection(
-        trials=len(found.points),
-        deviation=float(scores.sharpe.std()),
-        overfitting=overfitting(scores.sums, scores.squares, (scores.candles - 1) // BLOCKS),
+        trials=found.count,
+        deviation=float(found.sharpe.std()),
+        overfitting=overfitting_of(
+            lambda first, last: found.columns(WIDTH - 2 * BLOCKS + first, WIDTH - 2 * BLOCKS + last),
+            lambda rows: found.scores_of(rows).stretches(),
+            found.count,
+            BLOCKS,
+            (sweep.periods - 1) // BLOCKS,
+        ),
         neighbours=neighbours_return(sweep, found),
         out_of_sample=walk.test_return if walk else None,
     )

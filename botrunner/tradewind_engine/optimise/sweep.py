@@ -1,8 +1,10 @@
-"""Figures of many points over the same candles: each distinct node once, points in parallel, memory bounded.
+"""Figures of many points over the same candles: each distinct node once a tile, points in parallel, memory bounded.
 
-Points are taken tile by tile. The nodes that some points of a tile share are computed first, each once; those that depend on
-every tuned node parameter are computed where they are used and forgotten. So memory is that of one tile, whatever the number
-of points. Threads suffice: the loops of numpy and of the kernel run without the interpreter's lock.
+Points are made a stretch of them at a time, and taken tile by tile. The nodes that some points of a tile share are computed
+first, each once, unless the tile before had them; those that depend on every tuned node parameter are computed where they are
+used and forgotten. So memory is that of one stretch and one tile, whatever the number of points; what grows is what is asked
+for, 32 bytes a point of `figures`, 328 of `score`. Threads suffice: loops of numpy and of the kernel run without the
+interpreter's lock.
 """
 
 import os
@@ -17,7 +19,7 @@ import numpy as np
 from tradewind_api.document.model import Node, StrategyDocument
 from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import base_of, evaluation_order, timeframe_of
-from tradewind_api.operations import PRICES
+from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_engine.backtest import compiled, kernel, measures
 from tradewind_engine.backtest.curves import merge_curves
 from tradewind_engine.backtest.engine import DEFAULT_COSTS, check_history
@@ -35,14 +37,20 @@ from tradewind_engine.backtest.simulate import (
     with_values,
 )
 from tradewind_engine.candles import Candles, Floats
+from tradewind_engine.optimise.objectives import OBJECTIVES
 from tradewind_engine.optimise.scores import Scores
 from tradewind_engine.optimise.space import Point, Space
 from tradewind_engine.strategy.evaluate import BoundNode, bind
 from tradewind_engine.strategy.layers import Grid, Layers
+from tradewind_engine.timeframes import periods_per_year
 
 TILE_BYTES = 16 << 20
+STRETCH = 16_384  # points that are made and put in order at a time: 5 MiB, and long enough to fill many tiles
+MOST_BOUND = 1_024  # nodes with their parameters
+FIGURES = ("totalReturn", "maxDrawdown", "sharpe", "trades")
 Progress = Callable[[int, int], None]
 Keep = Callable[[list[int], Scores], None]
+Take = Callable[[list[int], int, Scores], None]
 PORTIONS = 20  # of what is kept on the way: so much at most is lost with the process
 Key = tuple[Any, ...]
 Found = dict[Key, tuple[Any, ...]]  # the outputs of a shared node
@@ -57,6 +65,7 @@ class SweepSettings:
     costs: Costs = DEFAULT_COSTS
     threads: int = 0
     tile_bytes: int = TILE_BYTES
+    stretch: int = STRETCH
     markets: Mapping[str, MarketRules] = field(default_factory=lambda: NO_MARKETS)
 
     @property
@@ -92,6 +101,8 @@ class Sweep:
         self._own = [node for node in self._nodes.values() if tuned and self._depends[node.id] == tuned]
         self._bound: dict[Key, BoundNode] = {}
         self._buffers = threading.local()
+        times = [history.ts for history in self._histories]
+        self.periods = self._count if len(times) == 1 else int(np.unique(np.concatenate(times)).size)
 
     def score(self, points: Sequence[Point], progress: Progress | None = None, keep: Keep | None = None) -> Scores:
         """Return the scores of `points`, in their order.
@@ -99,52 +110,93 @@ class Sweep:
         `progress` hears (done, total) on the way; `keep` is given numbers of points and their scores, at most one in PORTIONS
         of all points at a time.
         """
-        most = -(-len(points) // PORTIONS) if keep else len(points)
-        periods = self._count if len(self._histories) == 1 else np.unique(np.concatenate([h.ts for h in self._histories])).size
-        scores = Scores.empty(len(points), int(periods))
+        scores = Scores.empty(len(points), self.periods)
+
+        def take(rows: list[int], first: int, found: Scores) -> None:
+            numbers = [first + row for row in rows]
+            scores.put(numbers, rows, found)
+            if keep:
+                keep(numbers, found.rows(rows))
+
+        self._each(points, take, progress, -(-len(points) // PORTIONS) if keep else len(points))
+        return scores
+
+    def figures(self, points: Sequence[Point], progress: Progress | None = None) -> dict[str, Floats]:
+        """Return FIGURES of `points`, in their order, a column each: fractions, and the Sharpe ratio of a year."""
+        found = {name: np.empty(len(points)) for name in FIGURES}
+        per_year = periods_per_year(self.settings.timeframe)
+
+        def take(rows: list[int], first: int, scores: Scores) -> None:
+            numbers = first + np.array(rows)
+            found["totalReturn"][numbers], found["maxDrawdown"][numbers] = scores.total_return[rows], scores.drawdown[rows]
+            found["sharpe"][numbers] = OBJECTIVES["sharpe"](scores, per_year)[rows]
+            found["trades"][numbers] = scores.trades[rows]
+
+        self._each(points, take, progress, len(points))
+        return found
+
+    def _each(self, points: Sequence[Point], take: Take, progress: Progress | None, most: int) -> None:
+        """Score points a stretch at a time; `take` is given rows of a stretch, its first point's number, and its scores."""
+        known: list[Found] = [{} for _ in self._histories]
         done = 0
         with ThreadPoolExecutor(self.settings.workers) as pool:
-            for tile in self._tiles(points):
-                known = self._shared_series([points[index] for index in tile], pool)
+            for first in range(0, len(points), self.settings.stretch):
+                stretch = list(points[first : first + self.settings.stretch])
+                scores = Scores.empty(len(stretch), self.periods)
+                for tile in self._tiles(stretch):
+                    known = self._shared_series([stretch[row] for row in tile], pool, known)
 
-                def work(rows: list[int], known: list[Found] = known) -> None:
-                    for row in rows:
-                        self._score_one(points[row], row, known, scores)
+                    def work(rows: list[int], known: list[Found] = known) -> None:
+                        for row in rows:
+                            self._score_one(stretch[row], row, known, scores)  # noqa: B023 - run before the next stretch
 
-                for portion in (tile[start : start + most] for start in range(0, len(tile), most)):
-                    parts = self.settings.workers * 8
-                    list(pool.map(work, [portion[start::parts] for start in range(min(parts, len(portion)))]))
-                    done += len(portion)
-                    if keep:
-                        keep(portion, scores.rows(portion))
-                    if progress:
-                        progress(done, len(points))
-                del known, work  # before the next tile's are made
-        return scores
+                    for portion in (tile[start : start + most] for start in range(0, len(tile), most)):
+                        length = -(-len(portion) // (self.settings.workers * 8))  # neighbours: what they share stays cached
+                        list(pool.map(work, [portion[start : start + length] for start in range(0, len(portion), length)]))
+                        done += len(portion)
+                        take(portion, first, scores)
+                        if progress:
+                            progress(done, len(points))
+                    del work  # it holds what the next tile may not need
 
     def _tiles(self, points: Sequence[Point]) -> Iterator[list[int]]:
         """Yield row numbers of points whose shared series fit into the tile's bytes together, neighbours together."""
-        bytes_each = 8 * self._count
-        room = max(1, self.settings.tile_bytes // bytes_each // max(1, len(self._shared)))
+        sizes = {node.id: self._bytes_of(node) for node in self._shared}
+        room = max(1, self.settings.tile_bytes // max(1, sum(sizes.values())))
         columns = [{value: rank for rank, value in enumerate(sorted(set(column)))} for column in zip(*points, strict=True)]
         ranks = [tuple(rank[value] for rank, value in zip(columns, point, strict=True)) for point in points]
         tile: list[int] = []
         keys: set[Key] = set()
+        taken = 0
         for row in sorted(range(len(points)), key=lambda i: (*(rank // room for rank in ranks[i]), *ranks[i])):
             wanted = {self._key(node, points[row]) for node in self._shared}
-            if tile and len(keys | wanted) * bytes_each > self.settings.tile_bytes:
+            more = sum(sizes[key[0]] for key in wanted - keys)
+            if tile and taken + more > self.settings.tile_bytes:
                 yield tile
-                tile, keys = [], set()
+                tile, keys, taken, more = [], set(), 0, sum(sizes[key[0]] for key in wanted)
             tile.append(row)
             keys |= wanted
+            taken += more
         if tile:
             yield tile
 
-    def _shared_series(self, points: Sequence[Point], pool: ThreadPoolExecutor) -> list[Found]:
-        """Return, a symbol each, the outputs of the shared nodes by key."""
-        known: list[Found] = [{} for _ in self._histories]
+    def _bytes_of(self, node: Node) -> int:
+        """Return what the series of a shared node take: in its own timeframe, and as seen at the document's closes."""
+        timeframe, operation = timeframe_of(node, self.document), OPERATIONS[node.op]
+        candles = sum(len(grid.candles[timeframe]) for grid in self._grids)
+        if timeframe != self.document.timeframe:
+            candles += self._count
+        return candles * max(1, len(operation.outputs)) * (8 if operation.output == "number" else 1)
+
+    def _shared_series(self, points: Sequence[Point], pool: ThreadPoolExecutor, before: list[Found]) -> list[Found]:
+        """Return, a symbol each, the outputs of the shared nodes by key. Those `before` go on, or are forgotten first."""
+        keys = {self._key(node, point) for node in self._shared for point in points}
+        known: list[Found] = [{} for _ in before]
+        for found, old in zip(known, before, strict=True):
+            found |= {key: old[key] for key in old if key in keys or key[:-1] in keys}
+            old.clear()
         for node in self._shared:
-            wanted = {self._key(node, point): point for point in points}
+            wanted = {key: point for point in points if (key := self._key(node, point)) not in known[0]}
 
             def work(item: tuple[Key, Point], node: Node = node) -> None:
                 key, point = item
@@ -194,13 +246,15 @@ class Sweep:
         return (node.id, *[point[axis] for axis in self._depends[node.id]])
 
     def _bind(self, node: Node, point: Point) -> BoundNode:
-        """Return `node` with the point's values, kept as there are few different ones of a node."""
+        """Return `node` with the point's values, kept as most are asked for again soon."""
         tuned = self._tuned[node.id]
         key = (node.id, *[point[axis] for axis, _ in tuned])
         bound = self._bound.get(key)
         if bound is None:
             own = {name: point[axis] for axis, name in tuned}
             changed = node.model_copy(update={"params": {**node.params, **own}})
+            if len(self._bound) >= MOST_BOUND:
+                self._bound.clear()
             bound = self._bound[key] = bind(changed, self.document, compiled.COMPILED)
         return bound
 

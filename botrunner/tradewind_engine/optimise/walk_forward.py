@@ -12,8 +12,9 @@ from tradewind_api.document.resolve import with_parameters
 from tradewind_api.document.validation import lookback_of
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.candles import CandleError, Candles
+from tradewind_engine.optimise.book import Aim, State
 from tradewind_engine.optimise.record import Record
-from tradewind_engine.optimise.search import Aim, State, search
+from tradewind_engine.optimise.search import search
 from tradewind_engine.optimise.space import Space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
 
@@ -119,13 +120,13 @@ def walk_forward(
     for number, stretch in enumerate(stretches(candles, folds, kind)):
         sweep = Sweep(document, space, training(candles, stretch), settings)
         result = search(sweep, aim, partial(progress, number), record=record, part=1 + number)
-        parameters = space.parameters(result.points[result.best]) if result.found else {}
+        parameters = space.parameters(result.point(result.best)) if result.found else {}
         tested, trades = 0.0, 0
         if result.found:
             tested, trades = _test(
                 with_parameters(document, parameters), candles, (stretch.train_to_ms, stretch.test_to_ms), settings
             )
-        trained = float(result.scores.total_return[result.best]) if result.found else 0.0
+        trained = float(result.scores_of(np.array([result.best])).total_return[0]) if result.found else 0.0
         times = (stretch.train_from_ms, stretch.train_to_ms, stretch.test_to_ms)
         found.append(Fold(*times, parameters, trained, tested, trades))
     return WalkForward(kind, found)

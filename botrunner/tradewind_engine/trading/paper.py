@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.fold import fold
+from tradewind_api.heard import EPOCH_CHARACTERS, NUMBER_CHARACTERS, base36
 from tradewind_api.ledger import (
     Acknowledged,
     Closed,
@@ -30,7 +31,7 @@ from tradewind_engine.candles import Candles
 from tradewind_engine.strategy.decide import Action
 from tradewind_engine.strategy.evaluate import Signals
 from tradewind_engine.trading.identity import client_order_id
-from tradewind_engine.trading.risk import breach
+from tradewind_engine.trading.risk import breach, largest_purchase
 from tradewind_engine.trading.sizing import (
     PRICE_DIGITS,
     PaperMarket,
@@ -64,12 +65,12 @@ class NextId:
     """Gives the next client order id; a callable, so that ids are made only where an order is."""
 
     def __init__(self, bot_uid: str, epoch: int) -> None:
-        self._bot_uid, self._epoch, self._number = bot_uid, epoch, 0
+        self._number, self._prefix = 0, client_order_id(bot_uid, epoch, 0)[:EPOCH_CHARACTERS]
 
     def __call__(self) -> str:
         """Return an id that this epoch has not used."""
         self._number += 1
-        return client_order_id(self._bot_uid, self._epoch, self._number)
+        return self._prefix + base36(self._number, NUMBER_CHARACTERS)
 
 
 def candle_events(
@@ -135,7 +136,8 @@ def _inside_candle(
             break
         price = min(open_, level)
         share = share_of_cash(state, cash, market.symbol, situation.symbols)
-        amount, too_small = entry_amount(step_budget(held, share, situation.document), price, at_limit(market))
+        most = largest_purchase(held, price, state.equity, situation.risk)
+        amount, too_small = entry_amount(step_budget(held, share, situation.document, most), price, at_limit(market))
         if too_small or situation.blocked:
             break
         order = _order(at_limit(market), "buy", amount, price, ts=ts, reason="LadderStep", cid=next_id())

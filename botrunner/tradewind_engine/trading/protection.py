@@ -10,7 +10,9 @@ from decimal import Decimal
 
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.ledger import OrderType, Position, Side
+from tradewind_api.runner import RiskLimits
 from tradewind_engine.trading.orders import Order
+from tradewind_engine.trading.risk import largest_purchase
 from tradewind_engine.trading.rounding import MarketRules, round_amount, round_price
 from tradewind_engine.trading.sizing import PaperMarket, at_limit, entry_amount, next_step, step_budget, stop_price
 
@@ -65,15 +67,38 @@ def stop_ask(held: Position, document: StrategyDocument, rules: MarketRules) -> 
     return Ask("sell", "stop", amount, reason, limit, trigger) if amount > 0 else None
 
 
+def missed_stop(
+    held: Position, document: StrategyDocument, ts: int, low: Decimal, *, length_ms: int, watched: bool
+) -> tuple[Decimal, str] | None:
+    """Return the stop that a closed candle has touched, and its name; None without one.
+
+    `watched`: its prices were heard one by one. In the candle of the entry those before the purchase count for nothing then;
+    who was not there takes the candle as the back-test does. `held` is the position before the candle's close is booked.
+    """
+    entry = held.opened_candle_ms or 0
+    if held.amount <= 0 or ts <= entry or (watched and ts <= entry + length_ms):
+        return None
+    level, reason = stop_price(held, document)
+    return (level, reason) if level > 0 and low <= level else None
+
+
 def step_ask(
-    held: Position, document: StrategyDocument, market: PaperMarket, rules: MarketRules, *, share: Decimal
+    held: Position,
+    document: StrategyDocument,
+    market: PaperMarket,
+    rules: MarketRules,
+    *,
+    share: Decimal,
+    equity: Decimal,
+    risk: RiskLimits,
 ) -> Ask | None:
     """Return the limit order of the ladder's next step, None without one; `share` is the cash that the symbol may use."""
     level = next_step(held, document) if held.amount > 0 else None
     if level is None or level <= stop_price(held, document)[0]:
         return None
     price = round_price(level, "buy", rules)
-    amount, too_small = entry_amount(step_budget(held, share, document), price, at_limit(market))
+    most = largest_purchase(held, price, equity, risk)
+    amount, too_small = entry_amount(step_budget(held, share, document, most), price, at_limit(market))
     return None if too_small else Ask("buy", "limit", amount, "LadderStep", price)
 
 

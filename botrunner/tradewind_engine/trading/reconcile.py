@@ -12,6 +12,7 @@ from tradewind_api.ledger import Adjusted, LedgerState
 from tradewind_engine.trading.rounding import MarketRules
 
 ZERO = Decimal(0)
+LESS_THAN_A_STEP = "Dust: less than the market's step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,20 @@ class Balances:
     adjustments: tuple[Adjusted, ...]
     shown: tuple[Difference, ...]
     beyond_tolerance: tuple[Difference, ...]
+
+
+def written_off(symbol: str, amount: Decimal, step: Decimal) -> Adjusted:
+    """Return how an amount that the exchange takes no sale of leaves the ledger.
+
+    What a fee in base leaves of each position is less than a step: that is nothing to tell anybody (`is_small_change`).
+    """
+    reason = LESS_THAN_A_STEP if amount < step else f"Dust: {amount} of {symbol} is less than the exchange takes"
+    return Adjusted(symbol=symbol, amount=-amount, reason=reason)
+
+
+def is_small_change(data: Adjusted) -> bool:
+    """Return whether all that was booked away is less than the smallest amount that the market knows."""
+    return data.reason == LESS_THAN_A_STEP
 
 
 def compare_balances(

@@ -11,9 +11,12 @@ from tradewind_api.document.model import StrategyDocument
 from tradewind_api.ledger import LedgerState, Position
 from tradewind_api.runner import RiskLimits
 from tradewind_engine.strategy.evaluate import Signals
-from tradewind_engine.trading.risk import largest_position
+from tradewind_engine.trading.risk import largest_position, largest_purchase
+from tradewind_engine.trading.rounding import MarketRules, round_price
 
 PRICE_DIGITS = Decimal("0.00000001")
+ROOM = Decimal("0.005")
+"""How much dearer than where it is decided a purchase at the market may become on its way; so much cash is never staked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,13 @@ def next_step(held: Position, document: StrategyDocument) -> Decimal | None:
     return held.first_price * (1 - _percent(ladder.spacing_percent) * held.buys)
 
 
-def step_budget(held: Position, share: Decimal, document: StrategyDocument) -> Decimal:
-    """Return what the ladder's next step may spend of `share`."""
+def step_budget(held: Position, share: Decimal, document: StrategyDocument, most: Decimal) -> Decimal:
+    """Return what the ladder's next step may spend of `share`, `most` at most."""
     ladder = document.entry.ladder
     if ladder is None:
         return Decimal(0)
     cap = (share + held.cost) * _percent(ladder.cap_percent)
-    return min(held.first_cost * Decimal(str(ladder.size_factor)) ** held.buys, share, cap - held.cost)
+    return min(held.first_cost * Decimal(str(ladder.size_factor)) ** held.buys, share, cap - held.cost, most)
 
 
 def at_limit(market: PaperMarket) -> PaperMarket:
@@ -88,7 +91,7 @@ def entry_budget(
         wanted = share * _percent(size.risk_percent) * close / exact(measure) if measure > 0 else Decimal(0)
     else:
         wanted = share * _percent(size.percent_of_equity or 0)
-    return min(wanted, share, largest_position(equity, risk))
+    return min(wanted, share, largest_position(equity, risk), largest_purchase(Position(), Decimal(0), equity, risk))
 
 
 def entry_amount(budget: Decimal, price: Decimal, market: PaperMarket) -> tuple[Decimal, str | None]:
@@ -100,6 +103,20 @@ def entry_amount(budget: Decimal, price: Decimal, market: PaperMarket) -> tuple[
         wanted = f"the market wants an order of {market.min_notional} or more"
         return Decimal(0), f"BelowMinimum: {budget:.2f} buys {amount}, {wanted}"
     return amount, None
+
+
+def market_purchase(
+    budget: Decimal, share: Decimal, price: Decimal, market: PaperMarket, rules: MarketRules
+) -> tuple[Decimal, Decimal, str | None]:
+    """Return the amount that `budget` buys, the limit that it may be paid up to, and why nothing is bought, None if it is.
+
+    Filled at the limit it costs `share` at most: whatever the price does on the way, the cash suffices.
+    """
+    limit = round_price(max(price * (1 + ROOM), price + rules.price_tick), "buy", rules)
+    kept, (amount, reason) = share * with_slippage(price, market, 1) / limit, entry_amount(budget, price, market)
+    if budget > kept and reason is None:
+        amount, reason = entry_amount(kept, price, market)
+    return amount, limit, reason
 
 
 def with_slippage(price: Decimal, market: PaperMarket, direction: int) -> Decimal:

@@ -6,15 +6,18 @@ again only if they have changed and a look-up does not find it. Nothing else is 
 wrong time.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from tradewind_api.decimals import format_decimal
 from tradewind_api.exchange_keys import key_fault
 from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
+from tradewind_engine.trading.identity import CHARACTERS
 from tradewind_engine.trading.orders import Report
 from tradewind_engine.trading.rounding import MarketRules, fault, round_amount, round_price
 from tradewind_runner.brokers.ccxt_answers import FUTURE_MS, read_balances, read_order, read_rules, read_trades
@@ -23,6 +26,7 @@ from tradewind_runner.brokers.classify import not_found
 from tradewind_runner.brokers.dialects import dialect_of
 from tradewind_runner.brokers.errors import ClockSkewError, OrderRejectedError, OutcomeUnknownError
 from tradewind_runner.brokers.limiter import Limiter
+from tradewind_runner.brokers.outline import Outline, outline_of
 from tradewind_runner.brokers.port import Balances, Leave, SeenOrder, at_once
 from tradewind_runner.brokers.user_stream import user_stream
 from tradewind_runner.exchange_clock import ExchangeClock
@@ -53,6 +57,7 @@ class CcxtBroker:
         self._client = CcxtClient(config, credential, clock, limiter or Limiter())
         self._api = self._client.api
         self._rules: dict[str, MarketRules] = {}
+        self._outlines: dict[tuple[str, str], Outline] = {}
 
     async def connect(self) -> Mapping[str, MarketRules]:
         """Return the rules of the symbols that the exchange trades. Raises as a question of the port does."""
@@ -65,7 +70,9 @@ class CcxtBroker:
         await self._client.close()
 
     async def place(self, intent: Intended, leave: Leave = at_once) -> Report:
-        """Send an order; see the port."""
+        """Send an order; see the port. Where a stop might go out without what sets it off, the bot has to watch by itself."""
+        if intent.stop_price is not None and not self._dialect.stops:
+            raise OrderRejectedError(f"stops at {self._config.ccxt_id} are not proved: the bot keeps this one", code="Other")
         amount, price, stop = self._on_grid(intent)
         try:
             return await self._send(intent, amount, price, stop, leave)
@@ -140,6 +147,10 @@ class CcxtBroker:
         except (KeyError, TypeError) as exc:
             raise OutcomeUnknownError("the answer does not say what the key may do") from exc
 
+    async def warm(self, orders: int) -> None:
+        """Ask for the time on as many lines at once: each is open for a while then; see the port."""
+        await asyncio.gather(*(self._ask(self._client.sync_clock) for _ in range(orders)))
+
     def updates(self) -> AsyncIterator[SeenOrder | None]:
         """Yield changes of orders; see the port."""
         by_id = {self._api.markets[symbol]["id"]: symbol for symbol in self._rules}
@@ -160,6 +171,33 @@ class CcxtBroker:
             raise OutcomeUnknownError(f"the exchange's markets cannot be read: {type(exc).__name__}") from exc
         known = self._api.markets
         self._rules = {symbol: read_rules(known[symbol]) for symbol in self._symbols if symbol in known}
+        outlines = {(symbol, side): await self._outline(symbol, side) for symbol in self._rules for side in ("buy", "sell")}
+        self._outlines = {name: outline for name, outline in outlines.items() if outline is not None}
+
+    async def _outline(self, symbol: str, side: str) -> Outline | None:
+        """Return the outline of market orders; they may be as small as an order of this symbol can be."""
+        if not self._dialect.outlined:
+            return None
+        rules = self._rules[symbol]
+        least = round_amount(rules.min_amount + rules.amount_step, rules)
+        given = {
+            "amount": (format_decimal(least), format_decimal(least + rules.amount_step)),
+            "identity": (self._dialect.spell("0" * CHARACTERS), self._dialect.spell("1" * CHARACTERS)),
+        }
+        if side == "buy":
+            given["price"] = format_decimal(rules.price_tick * 1000), format_decimal(rules.price_tick * 1001)
+        first, second = [
+            await self._client.asked_for(*self._order(symbol, side, {name: pair[number] for name, pair in given.items()}))
+            for number in range(2)
+        ]
+        return None if first is None or second is None else outline_of(first, second, given)
+
+    def _order(self, symbol: str, side: str, values: Mapping[str, str]) -> tuple[Any, ...]:
+        """Return ccxt's arguments for an order at the market: with a price it goes no further than that, and ends at once."""
+        parameters = {self._dialect.parameter: values["identity"]}
+        if "price" not in values:
+            return symbol, "market", side, values["amount"], None, parameters
+        return symbol, "limit", side, values["amount"], values["price"], parameters | {"timeInForce": "IOC"}
 
     def _on_grid(self, intent: Intended) -> tuple[Decimal, Decimal | None, Decimal | None]:
         """Return amount, limit and stop price as they may be sent. Raises OrderRejectedError where none can."""
@@ -178,14 +216,21 @@ class CcxtBroker:
     async def _send(
         self, intent: Intended, amount: Decimal, price: Decimal | None, stop: Decimal | None, leave: Leave
     ) -> Report:
-        parameters: dict[str, str] = {self._dialect.parameter: self._dialect.spell(intent.client_order_id)}
-        if stop is not None:
-            parameters["triggerPrice"] = format_decimal(stop)
-        kind = "limit" if price is not None else "market"
-        limit = None if price is None else format_decimal(price)
-        arguments = (intent.symbol, kind, intent.side, format_decimal(amount), limit, parameters)
+        identity, send = self._dialect.spell(intent.client_order_id), self._api.create_order
+        values = {"amount": format_decimal(amount), "identity": identity}
+        if price is not None:
+            values["price"] = format_decimal(price)
+        if intent.order_type == "market":
+            arguments = self._order(intent.symbol, intent.side, values)
+            outline = self._outlines.get((intent.symbol, intent.side))
+            if outline is not None and outline.places.keys() == values.keys():
+                send = partial(self._client.by_outline, outline, values)
+        else:
+            more = {} if stop is None else {"triggerPrice": format_decimal(stop)}
+            kind, parameters = "limit" if price is not None else "market", {self._dialect.parameter: identity} | more
+            arguments = (intent.symbol, kind, intent.side, values["amount"], values.get("price"), parameters)
         try:
-            raw = await self._client.call(self._api.create_order, *arguments, urgent=intent.side == "sell", leave=leave)
+            raw = await self._client.call(send, *arguments, urgent=intent.side == "sell", leave=leave, bearing=identity)
         except FailedError as failed:
             await self._translate(failed)
         return self._checked(raw, intent.symbol, intent.client_order_id, side=intent.side).report
@@ -246,7 +291,7 @@ class CcxtBroker:
 
     async def _address(self, symbol: str, client_order_id: str) -> tuple[str | None, dict[str, str]]:
         """Return how ccxt is told which order is meant: by client id where that works, else by the exchange's own."""
-        if self._dialect.finds:
+        if self._dialect.cancels:
             return None, {self._dialect.parameter: self._dialect.spell(client_order_id)}
         seen = await self._seen(symbol, client_order_id)
         return (None if seen is None else seen.report.exchange_order_id), {}

@@ -2,7 +2,8 @@
 
 Ours are 18 characters of [0-9a-z]. Where an exchange wants another form it is derived from them, and back: so that the bot's
 prefix is recognised in lists. Exchanges that ccxt cannot ask by client id are asked for their open and closed orders, and the
-id is looked for in those. Binance is proved against the simulator; the others are read in ccxt's sources, not tried.
+id is looked for in those. Binance is proved against the simulator; of the others it is proved what real ccxt writes on the
+wire, and not what the exchange makes of it.
 """
 
 import uuid
@@ -20,13 +21,19 @@ UUID_MARK = 0x7ADE
 class Dialect:
     """Of one exchange. `parameter` is ccxt's or the exchange's own name for the id; `window_ms` the longest span of one list.
 
-    `joined_ids`: symbols are base and quote joined, and rules can be asked for some symbols only. `cancel_parameter`: what a
-    cancel's own id is called, where its order's events tell it.
+    `finds` and `cancels`: an order can be asked about, and ended, by our id. `stops`: a stop goes out as one, and is found like
+    other orders. ccxt makes of it a sale at once on some (Kraken, MEXC, Bitstamp), turns it round (Coinbase), or it stands in a
+    list of its own (OKX, KuCoin, Bitget, Gate). `outlined`: it is proved that a market order made beforehand is, to the byte,
+    the one that ccxt would have made. `joined_ids`: symbols are base and quote joined, and rules can be asked for some symbols
+    only. `cancel_parameter`: what a cancel's own id is called, where its order's events tell it.
     """
 
     form: Literal["plain", "uuid", "t-"] = "plain"
     parameter: str = "clientOrderId"
     finds: bool = False
+    cancels: bool = False
+    stops: bool = False
+    outlined: bool = False
     window_ms: int | None = None
     joined_ids: bool = False
     cancel_parameter: str = ""
@@ -48,40 +55,57 @@ class Dialect:
         return (_from_uuid(spelt) or spelt) if self.form == "uuid" else spelt
 
 
-BINANCE = Dialect(finds=True, window_ms=86_400_000, joined_ids=True, cancel_parameter="newClientOrderId")
+BINANCE = Dialect(
+    finds=True,
+    cancels=True,
+    stops=True,
+    outlined=True,
+    window_ms=86_400_000,
+    joined_ids=True,
+    cancel_parameter="newClientOrderId",
+)
+BYBIT = Dialect()
+GATE = Dialect(form="t-")
+OKX = Dialect(finds=True, cancels=True)
 DIALECTS: dict[str, Dialect] = {
     "binance": BINANCE,
     "binanceus": BINANCE,
-    "bitget": Dialect(finds=True),
-    "bitstamp": Dialect(finds=True),
-    "bitvavo": Dialect(form="uuid"),
-    "bybit": Dialect(),
+    "bitget": Dialect(finds=True, cancels=True),
+    "bitstamp": Dialect(parameter="client_order_id", finds=True, outlined=True),
+    "bybit": BYBIT,
+    "bybiteu": BYBIT,
     "coinbase": Dialect(form="uuid", parameter="client_order_id"),
-    "cryptocom": Dialect(),
-    "gate": Dialect(form="t-"),
-    "gemini": Dialect(),
-    "htx": Dialect(finds=True),
-    "kraken": Dialect(),
-    "kucoin": Dialect(finds=True),
-    "mexc": Dialect(finds=True),
-    "okx": Dialect(finds=True),
+    "cryptocom": Dialect(parameter="client_oid"),
+    "gate": GATE,
+    "gateeu": GATE,
+    "htx": Dialect(finds=True, cancels=True),
+    "kraken": Dialect(outlined=True),
+    "kucoin": Dialect(finds=True, cancels=True),
+    "mexc": Dialect(finds=True, cancels=True, outlined=True),
+    "myokx": OKX,
+    "okx": OKX,
+    "okxus": OKX,
 }
-WITHOUT_ROOM: dict[str, str] = {
+REFUSED: dict[str, str] = {
     "bitfinex": "its client ids are numbers of the day, too short for ours",
+    "bitvavo": "it wants the number of an operator with each order, which there is no place for",
+    "gemini": "ccxt has no market orders there",
     "hyperliquid": "its client ids are numbers that ccxt does not give back with orders",
 }
-"""Exchanges that are refused for live trading, and why: without an id of ours an order cannot be found again."""
+UNKNOWN = "nobody has looked yet how it spells an order's id, and an order that is not found again may be bought twice"
+"""Why exchanges are refused for live trading: those that are known not to do, and all others that are not in the table."""
 
 
 def dialect_of(ccxt_id: str) -> Dialect:
-    """Return the dialect of an exchange; one that is not in the table is taken to accept plain ids and is searched in lists.
+    """Return the dialect of an exchange.
 
     Raises:
-        ValueError: If orders cannot be told from others' there.
+        ValueError: If our orders cannot be made there, or not be told from others', or nobody knows.
     """
-    if ccxt_id in WITHOUT_ROOM:
-        raise ValueError(f"{ccxt_id} cannot be traded on: {WITHOUT_ROOM[ccxt_id]}")
-    return DIALECTS.get(ccxt_id, Dialect())
+    found = DIALECTS.get(ccxt_id)
+    if found is None:
+        raise ValueError(f"{ccxt_id} cannot be traded on: {REFUSED.get(ccxt_id, UNKNOWN)}")
+    return found
 
 
 def _to_uuid(cid: str) -> str:

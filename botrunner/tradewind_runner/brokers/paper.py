@@ -146,6 +146,9 @@ class PaperBroker:
         """Return that nothing is wrong with a key that there is not; see the port."""
         return ""
 
+    async def warm(self, orders: int) -> None:
+        """Do nothing: there is no way to go; see the port."""
+
     async def updates(self) -> AsyncIterator[SeenOrder]:
         """Yield changes of orders; see the port."""
         while True:
@@ -233,7 +236,7 @@ def _offer(intent: Intended, amount: Decimal) -> Offer:
     kind: Kind
     match intent.order_type:
         case "market":
-            kind = "market"
+            kind = "market" if intent.price is None else "limit"
         case "limit":
             kind = "limit"
         case "stop":
@@ -245,5 +248,6 @@ def _offer(intent: Intended, amount: Decimal) -> Offer:
         amount=amount,
         price=intent.price,
         stop_price=intent.stop_price,
+        time_in_force="IOC" if intent.order_type == "market" else "GTC",
         owner=OWNER,
     )

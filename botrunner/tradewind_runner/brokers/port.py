@@ -108,6 +108,10 @@ class Broker(Protocol):
         """Return why the key must not be traded with by what the exchange lets it do, an empty string if it may."""
         ...
 
+    async def warm(self, orders: int) -> None:
+        """Have the way open that so many orders at once will take, which may be several round trips. Best effort."""
+        ...
+
     def updates(self) -> AsyncIterator[SeenOrder | None]:
         """Yield orders as they change, with the one trade that changed them; best effort: some may be missing or come twice.
 

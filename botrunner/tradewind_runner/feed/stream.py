@@ -21,6 +21,7 @@ from tradewind_runner.spread import spread
 
 log = logging.getLogger("tradewind.runner")
 SILENCE_S, PAUSE_S, PAUSE_MOST_S, GRACE_MS, SPARE_ROWS = 25.0, 0.2, 10.0, 2_000.0, 600
+DOUBT_S = 30.0  # after which doubt that REST does not end is told
 ASK_AGAIN_S = 1.0  # how often REST is asked about a running candle that is in doubt
 Take = Callable[[str, Row, bool], None]
 
@@ -64,6 +65,7 @@ class StreamFeed:
         self._prices: dict[str, Price] = {}
         self._asked: dict[str, int] = {}
         self._ask_again: dict[str, float] = {}
+        self._doubted: dict[str, tuple[float, str]] = {}  # left in doubt by the stream, not ended by REST: since when, why
         self._young: set[str] = set()  # REST was asked for a whole lookback and has less: what is here is all there is
         self._news = asyncio.Event()
         self._heard = self._broken_since = 0.0
@@ -125,8 +127,14 @@ class StreamFeed:
         return self._prices.get(symbol)
 
     def problem(self) -> str:
-        """Return what is wrong with the stream, an empty string when it speaks."""
-        return self._broken
+        """Return what is wrong with the data, an empty string when the stream speaks and REST says nothing else."""
+        long_ago = asyncio.get_running_loop().time() - DOUBT_S
+        lasting = [
+            f"{why}, and the exchange's answers do not clear it up"
+            for since, why in self._doubted.values()
+            if since <= long_ago
+        ]
+        return self._broken or "; ".join(lasting)
 
     def take(self, symbol: str, row: Row, final: bool) -> None:
         """Take one message of the socket."""
@@ -138,6 +146,10 @@ class StreamFeed:
         for note in book.offer(row, at_ms=self._clock.now_ms(), final=final):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
+        if book.doubt:
+            self._doubted[symbol] = self._doubted.get(symbol, (self._heard, ""))[0], book.doubt
+        else:
+            self._doubted.pop(symbol, None)
         if book.newest is row and book.confirmed:
             self._prices[symbol] = price = _touched(before, row, self._heard)
             self.listen(symbol, price)
@@ -164,6 +176,8 @@ class StreamFeed:
         for note in book.resync(candles, asked_ms=now, grace_ms=self._grace()):
             log.warning("%s: %s", note.kind, note.text)
             health.DATA_NOTES.labels(note.kind).inc()
+        if not book.overdue(now, self._grace()):
+            self._doubted.pop(symbol, None)
         if (row := book.newest) is not None and len(candles):
             self._prices[symbol] = price = Price(row.close, row.close, row.close, asyncio.get_running_loop().time())
             self.listen(symbol, price)

@@ -20,7 +20,7 @@ from tradewind_runner.lean_ccxt import UnknownExchangeError, new_session, stream
 from tradewind_runner.spread import spread
 
 log = logging.getLogger("tradewind.runner")
-SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS = 25.0, 0.2, 10.0, 50
+SILENCE_S, PAUSE_S, PAUSE_MOST_S, LEVELS, BLIND_S = 25.0, 0.2, 10.0, 50, 5.0
 EMPTY = Book((), ())
 WATCHED = {"watchOrderBook": "order books", "watchTrades": "trades"}
 
@@ -55,7 +55,14 @@ class Tape:
         self._config, self._markets, self._symbols = config, markets, symbols
         self._show, self._printed = show, printed
         self._heard = 0.0
+        self._blind: dict[str, tuple[float, str]] = {}  # symbols without a book: since when, and why
         self._numbers = itertools.count(1)  # the exchange's own are no numbers everywhere
+
+    def problem(self) -> str:
+        """Return why there is no book to go by, an empty string when there is, or was a moment ago."""
+        long_ago = asyncio.get_running_loop().time() - BLIND_S
+        found = [f"no order book of {symbol}: {why}" for symbol, (since, why) in self._blind.items() if since <= long_ago]
+        return "; ".join(found)
 
     async def run(self) -> None:
         """Keep one connection after another."""
@@ -66,6 +73,7 @@ class Tape:
             log.warning("books and trades: %s", problem)
             for symbol in self._symbols:
                 self._show(symbol, EMPTY)
+                self._blind[symbol] = self._blind.get(symbol, (loop.time(), ""))[0], problem
             pause = PAUSE_S if loop.time() - opened > SILENCE_S else min(pause * 2, PAUSE_MOST_S)
             await asyncio.sleep(spread(pause))
 
@@ -100,7 +108,8 @@ class Tape:
             while True:
                 raw = await exchange.watch_order_book(symbol)
                 self._heard = asyncio.get_running_loop().time()
-                self._show(symbol, Book(_side(raw["bids"]), _side(raw["asks"])))
+                self._show(symbol, _book(raw))
+                self._blind.pop(symbol, None)
         except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as exc:
             return f"{type(exc).__name__}: {str(exc)[:200]}"
 
@@ -114,6 +123,14 @@ class Tape:
                     self._printed(symbol, _print(raw, next(self._numbers)))
         except (BaseError, TimeoutError, OSError, ValueError, TypeError, KeyError, ArithmeticError) as exc:
             return f"{type(exc).__name__}: {str(exc)[:200]}"
+
+
+def _book(raw: Any) -> Book:
+    """Return a book. Raises ValueError where none can be so: whoever bid that much would have bought."""
+    found = Book(_side(raw["bids"]), _side(raw["asks"]))
+    if found.bids and found.asks and found.bids[0][0] >= found.asks[0][0]:
+        raise ValueError(f"no book can bid {found.bids[0][0]} and ask {found.asks[0][0]}")
+    return found
 
 
 def _side(levels: Any) -> tuple[Level, ...]:

@@ -1,6 +1,6 @@
 """The strategy document.
 
-- model: its shape            - validation: what is wrong with it, evaluation order, lookback
+- model, shape: its shape     - validation: what is wrong with it, evaluation order, lookback
 - digest: what it is called   - resolve: YAML text, shipped templates, parameters
 - errors: how a fault reads   - templates/: the shipped strategies
 """

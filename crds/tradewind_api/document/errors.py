@@ -1,6 +1,9 @@
 """What is wrong with a document, said so that a person finds the place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+MOST_ERRORS = 64  # told of one document; a status holds as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,15 @@ class DocumentError:
 
 
 class InvalidDocumentError(ValueError):
-    """The document cannot be used. The author must change it; `errors` holds all faults at once."""
+    """The document cannot be used. The author must change it; `errors` holds all faults at once.
 
-    def __init__(self, errors: list[DocumentError]) -> None:
-        super().__init__("; ".join(str(error) for error in errors[:5]) + (" ..." if len(errors) > 5 else ""))
-        self.errors = errors
+    Of a thousand, which 8 kB can have, it holds the first ones and their number: nobody reads more, and an answer with all of
+    them takes a portal longer than the check itself.
+    """
+
+    def __init__(self, errors: Sequence[DocumentError]) -> None:
+        told = list(errors[:MOST_ERRORS])
+        if len(errors) > MOST_ERRORS:
+            told[-1] = DocumentError("", "", "More", f"and {len(errors) - MOST_ERRORS + 1} more faults: mend these first")
+        super().__init__("; ".join(str(error) for error in told[:5]) + (" ..." if len(told) > 5 else ""))
+        self.errors = told

@@ -3,10 +3,9 @@
 Total: any JSON value in, a document or a list of faults out, never another exception.
 """
 
-import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -19,9 +18,15 @@ from tradewind_api.document.model import (
     MAX_LOOKBACK,
     MAX_NODES,
     TIMEFRAME_MS,
+    Exit,
+    Ladder,
     Node,
+    Protect,
+    Size,
     StrategyDocument,
 )
+from tradewind_api.document.shape import part, shape_errors, shaped
+from tradewind_api.document.suggestions import Suggestions
 from tradewind_api.operations import OPERATIONS, PRICES
 from tradewind_api.operations.declaration import Operation, SeriesType
 
@@ -39,36 +44,39 @@ def parse_document(raw: Any) -> StrategyDocument:
     if size > MAX_BYTES:
         message = f"the document takes {size} bytes, at most {MAX_BYTES} are allowed"
         raise InvalidDocumentError([DocumentError("", "", "TooLarge", message)])
+    suggest = Suggestions()
     try:
-        document = StrategyDocument.model_validate(raw)
+        document = shaped(StrategyDocument, raw)
     except ValidationError as exc:
-        raise InvalidDocumentError([*_shape_errors(raw, exc), *_errors_beside(raw)]) from None
-    errors = check_document(document)
+        raise InvalidDocumentError([*shape_errors(raw, exc, suggest), *_errors_beside(raw, suggest)]) from None
+    errors = _errors_of_meaning(document, suggest)
     if errors:
         raise InvalidDocumentError(errors)
     return document
 
 
-def check_document(document: StrategyDocument) -> list[DocumentError]:
+def _errors_of_meaning(document: StrategyDocument, suggest: Suggestions) -> list[DocumentError]:
     """Return what is wrong with the meaning of a well-shaped document."""
     errors = list(_duplicates(document.nodes))
     nodes = {node.id: node for node in document.nodes}
     for node in document.nodes:
-        errors.extend(_node_errors(node, nodes))
-        errors.extend(_timeframe_errors(node, nodes, document))
+        errors.extend(_node_errors(node, nodes, suggest))
+        errors.extend(_timeframe_errors(node, nodes, document.timeframe))
     for field, reference, wanted in _sinks(document):
-        errors.extend(_reference_errors("", field, reference, nodes, wanted=wanted))
-    errors.extend(_size_errors(document))
-    if document.exit is None and not _leaves_by_itself(document):
-        errors.append(DocumentError("", "exit", "NoWayOut", "a strategy needs an exit, a stop, a target or a longest stay"))
-    if not errors:
-        errors.extend(_graph_errors(document))
-    return errors
+        errors.extend(_reference_errors("", field, reference, nodes, suggest, wanted=wanted))
+    errors.extend(_size_errors(document.entry.size))
+    errors.extend(_ladder_errors(document.entry.ladder))
+    errors.extend(_way_out_errors(document.exit, document.protect))
+    errors.extend(_circles(nodes))
+    return errors or _lookback_errors(document)
 
 
 def evaluation_order(document: StrategyDocument) -> list[Node]:
     """Return the nodes so that each stands after its inputs, ties broken by id. Raises CycleError on a cycle."""
-    nodes = {node.id: node for node in document.nodes}
+    return _ordered({node.id: node for node in document.nodes})
+
+
+def _ordered(nodes: Mapping[str, Node]) -> list[Node]:
     sorter: TopologicalSorter[str] = TopologicalSorter(
         {key: sorted(base for base in map(base_of, nodes[key].inputs) if base in nodes) for key in sorted(nodes)}
     )
@@ -141,29 +149,28 @@ def _sinks(document: StrategyDocument) -> list[tuple[str, str, SeriesType]]:
     return sinks
 
 
-def _size_errors(document: StrategyDocument) -> Iterable[DocumentError]:
-    size = document.entry.size
+def _size_errors(size: Size) -> Iterable[DocumentError]:
     if sum(value is not None for value in (size.percent_of_equity, size.quote, size.risk_percent)) != 1:
         yield DocumentError("", "entry.size", "ExactlyOne", "set exactly one of percentOfEquity, quote and riskPercent")
     if (size.risk_percent is None) != (size.measure is None):
         yield DocumentError("", "entry.size.measure", "Required", "riskPercent and measure belong together")
-    ladder = document.entry.ladder
+
+
+def _ladder_errors(ladder: Ladder | None) -> Iterable[DocumentError]:
     if ladder is not None and ladder.steps * ladder.spacing_percent >= 100:
         message = f"the last of {ladder.steps} steps would wait {ladder.steps * ladder.spacing_percent:g} % below the first buy"
         yield DocumentError("", "entry.ladder.spacingPercent", "OutOfRange", message)
 
 
-def _leaves_by_itself(document: StrategyDocument) -> bool:
-    protect = document.protect
-    return any(
-        value is not None
-        for value in (
-            protect.stop_loss_percent,
-            protect.take_profit_percent,
-            protect.trailing_stop_percent,
-            protect.max_candles_in_trade,
-        )
+def _way_out_errors(way_out: Exit | None, protect: Protect) -> Iterable[DocumentError]:
+    by_itself = (
+        protect.stop_loss_percent,
+        protect.take_profit_percent,
+        protect.trailing_stop_percent,
+        protect.max_candles_in_trade,
     )
+    if way_out is None and all(value is None for value in by_itself):
+        yield DocumentError("", "exit", "NoWayOut", "a strategy needs an exit, a stop, a target or a longest stay")
 
 
 def _duplicates(nodes: Iterable[Node]) -> Iterable[DocumentError]:
@@ -176,12 +183,12 @@ def _duplicates(nodes: Iterable[Node]) -> Iterable[DocumentError]:
         seen.add(node.id)
 
 
-def _node_errors(node: Node, nodes: Mapping[str, Node]) -> Iterable[DocumentError]:
+def _node_errors(node: Node, nodes: Mapping[str, Node], suggest: Suggestions) -> Iterable[DocumentError]:
     operation = OPERATIONS.get(node.op)
     if operation is None:
-        yield DocumentError(node.id, "op", "UnknownOperation", f"no operation {node.op!r}{suggestion(node.op, OPERATIONS)}")
+        yield DocumentError(node.id, "op", "UnknownOperation", f"no operation {node.op!r}{suggest(node.op, OPERATIONS)}")
         return
-    yield from _parameter_errors(node, operation)
+    yield from _parameter_errors(node, operation, suggest)
     fewest, most = len(operation.inputs) - operation.optional_inputs, len(operation.inputs)
     if len(node.inputs) < fewest or (len(node.inputs) > most and not operation.variadic):
         wanted = f"{fewest} or more" if operation.variadic else " or ".join(map(str, range(fewest, most + 1)))
@@ -192,17 +199,17 @@ def _node_errors(node: Node, nodes: Mapping[str, Node]) -> Iterable[DocumentErro
             yield DocumentError(node.id, "in", "InputOrValue", f"{node.op} takes either a second input or `value`")
     for index, reference in enumerate(node.inputs if operation.variadic else node.inputs[:most]):
         wanted_type = operation.inputs[min(index, len(operation.inputs) - 1)]
-        yield from _reference_errors(node.id, f"in.{index}", reference, nodes, wanted=wanted_type)
+        yield from _reference_errors(node.id, f"in.{index}", reference, nodes, suggest, wanted=wanted_type)
 
 
-def _timeframe_errors(node: Node, nodes: Mapping[str, Node], document: StrategyDocument) -> Iterable[DocumentError]:
-    own = timeframe_of(node, document)
-    if TIMEFRAME_MS[own] % TIMEFRAME_MS[document.timeframe]:
-        message = f"{own} is no whole multiple of the document's {document.timeframe}"
+def _timeframe_errors(node: Node, nodes: Mapping[str, Node], timeframe: str) -> Iterable[DocumentError]:
+    own = node.timeframe or timeframe
+    if TIMEFRAME_MS[own] % TIMEFRAME_MS[timeframe]:
+        message = f"{own} is no whole multiple of the document's {timeframe}"
         yield DocumentError(node.id, "timeframe", "UnfitTimeframe", message)
     for index, reference in enumerate(node.inputs):
         other = nodes.get(base_of(reference))
-        theirs = own if other is None else timeframe_of(other, document)
+        theirs = own if other is None else other.timeframe or timeframe
         if TIMEFRAME_MS[theirs] % TIMEFRAME_MS[own]:
             message = (
                 f"{reference} works on {theirs}, this node on {own}: a node sees nodes of its own timeframe or whole multiples"
@@ -210,13 +217,13 @@ def _timeframe_errors(node: Node, nodes: Mapping[str, Node], document: StrategyD
             yield DocumentError(node.id, f"in.{index}", "UnfitTimeframe", message)
 
 
-def _parameter_errors(node: Node, operation: Operation) -> Iterable[DocumentError]:
+def _parameter_errors(node: Node, operation: Operation, suggest: Suggestions) -> Iterable[DocumentError]:
     names = [parameter.name for parameter in operation.parameters]
     for name, value in node.params.items():
         parameter = operation.parameter(name)
         field = f"params.{name}"
         if parameter is None:
-            yield DocumentError(node.id, field, "UnknownParameter", f"{node.op} has no {name!r}{suggestion(name, names)}")
+            yield DocumentError(node.id, field, "UnknownParameter", f"{node.op} has no {name!r}{suggest(name, names)}")
         elif parameter.integer and not float(value).is_integer():
             yield DocumentError(node.id, field, "NotInteger", f"{name} must be a whole number, got {value:g}")
         elif not parameter.minimum <= value <= parameter.maximum:
@@ -225,7 +232,7 @@ def _parameter_errors(node: Node, operation: Operation) -> Iterable[DocumentErro
 
 
 def _reference_errors(
-    node: str, field: str, reference: str, nodes: Mapping[str, Node], *, wanted: str
+    node: str, field: str, reference: str, nodes: Mapping[str, Node], suggest: Suggestions, *, wanted: str
 ) -> Iterable[DocumentError]:
     base, _, output = reference.partition(".")
     if base in PRICES:
@@ -236,7 +243,7 @@ def _reference_errors(
         return
     target = nodes.get(base)
     if target is None:
-        hint = suggestion(base, [*PRICES, *nodes])
+        hint = suggest(base, [*PRICES, *nodes])
         yield DocumentError(node, field, "UnknownReference", f"nothing is called {base!r}{hint}")
         return
     operation = OPERATIONS.get(target.op)
@@ -252,12 +259,22 @@ def _reference_errors(
         yield DocumentError(node, field, "WrongType", f"{reference} is {kinds[operation.output]}, {kinds[wanted]} is needed")
 
 
-def _graph_errors(document: StrategyDocument) -> list[DocumentError]:
-    try:
-        evaluation_order(document)
-    except CycleError as exc:
-        circle = " -> ".join(exc.args[1])
-        return [DocumentError(exc.args[1][0], "in", "Cycle", f"nodes depend on each other in a circle: {circle}")]
+def _circles(nodes: Mapping[str, Node]) -> Iterable[DocumentError]:
+    """Yield each circle that has no node in common with one before it."""
+    left = dict(nodes)
+    while True:
+        try:
+            _ordered(left)
+        except CycleError as exc:
+            circle = exc.args[1]
+            message = f"nodes depend on each other in a circle: {' -> '.join(circle)}"
+            yield DocumentError(circle[0], "in", "Cycle", message)
+            left = {key: node for key, node in left.items() if key not in circle}
+        else:
+            return
+
+
+def _lookback_errors(document: StrategyDocument) -> list[DocumentError]:
     errors = []
     for timeframe, count in candles_needed(document).items():
         if count > MAX_LOOKBACK:
@@ -274,45 +291,45 @@ def _graph_errors(document: StrategyDocument) -> list[DocumentError]:
     return errors
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean ...?` for a near miss, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _errors_beside(raw: Any) -> Iterable[DocumentError]:
+def _errors_beside(raw: Any, suggest: Suggestions) -> Iterable[DocumentError]:
     """Yield what is wrong with the meaning of the well-shaped parts of a document that is not well-shaped as a whole."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("nodes"), list):
+    if not isinstance(raw, dict):
         return
+    nodes = yield from _errors_of_nodes(raw, suggest)
+    entry: dict[str, Any] = raw["entry"] if isinstance(raw.get("entry"), dict) else {}
+    size, ladder = part(Size, entry.get("size")), part(Ladder, entry.get("ladder"))
+    way_out, protect = raw.get("exit"), part(Protect, raw.get("protect", {}))
+    sinks = [("entry.when", entry.get("when"), "boolean")]
+    sinks += [("exit.when", way_out.get("when"), "boolean")] if isinstance(way_out, dict) else []
+    sinks += [("entry.size.measure", size.measure, "number")] if size else []
+    for field, reference, wanted in sinks:
+        if nodes and isinstance(reference, str):
+            yield from _reference_errors("", field, reference, nodes, suggest, wanted=wanted)
+    if size:
+        yield from _size_errors(size)
+    yield from _ladder_errors(ladder)
+    if way_out is None and protect:
+        yield from _way_out_errors(None, protect)
+    yield from _circles(nodes)
+
+
+def _errors_of_nodes(raw: dict[str, Any], suggest: Suggestions) -> Generator[DocumentError, None, dict[str, Node]]:
+    """Yield what is wrong with the meaning of well-shaped nodes; return all that have a name, by their names."""
+    listed = raw.get("nodes")
     whole: list[Node] = []
     nodes: dict[str, Node] = {}
-    for entry in raw["nodes"][:MAX_NODES]:
-        try:
-            node = Node.model_validate(entry)
+    for entry in listed[:MAX_NODES] if isinstance(listed, list) else []:
+        node = part(Node, entry)
+        if node:
             whole.append(node)
-        except ValidationError:
+        else:
             named = entry.get("id") if isinstance(entry, dict) else None
             node = Node.model_construct(id=str(named), op="", inputs=[], params={})  # may be referred to
         nodes.setdefault(node.id, node)
+    timeframe = raw.get("timeframe")
     yield from _duplicates(whole)
     for node in whole:
-        yield from _node_errors(node, nodes)
-    for sink in ("entry", "exit"):
-        part = raw.get(sink)
-        if isinstance(part, dict) and isinstance(part.get("when"), str):
-            yield from _reference_errors("", f"{sink}.when", part["when"], nodes, wanted="boolean")
-
-
-def _shape_errors(raw: Any, exc: ValidationError) -> list[DocumentError]:
-    errors = []
-    for fault in exc.errors(include_url=False, include_context=False, include_input=False)[:50]:
-        path = list(fault["loc"])
-        node = ""
-        if len(path) > 1 and path[0] == "nodes" and isinstance(path[1], int):
-            candidate = raw["nodes"][path[1]]
-            node = str(candidate.get("id", path[1]))[:31] if isinstance(candidate, dict) else str(path[1])
-            path = path[2:]
-        code = {"missing": "Required", "extra_forbidden": "UnknownField"}.get(fault["type"], "Invalid")
-        message = {"Required": "is required", "UnknownField": "is not a field of the document"}.get(code, fault["msg"])
-        errors.append(DocumentError(node, ".".join(map(str, path)), code, message))
-    return errors
+        yield from _node_errors(node, nodes, suggest)
+        if isinstance(timeframe, str) and timeframe in TIMEFRAME_MS:
+            yield from _timeframe_errors(node, nodes, timeframe)
+    return nodes

@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from tradewind_cluster.control_plane import ports
@@ -61,9 +62,9 @@ class Api:
         self, method: str, path: str, body: Any, content_type: str, timeout_s: float
     ) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPSConnection(self._address, self._port, context=self._context, timeout=timeout_s)
-        try:
+        with ExitStack() as unless_answered:
+            unless_answered.callback(connection.close)
             connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": content_type})
-            return connection, connection.getresponse()
-        except BaseException:
-            connection.close()
-            raise
+            response = connection.getresponse()
+            unless_answered.pop_all()
+        return connection, response

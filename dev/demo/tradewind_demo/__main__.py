@@ -127,17 +127,19 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
         f"Backtest {demo.BACKTEST} (SMA crossover, {market.symbol} {timeframe}, {market.told}):",
         *verdict.lines(report, simulated=market.data is None),
         f"Paper bot {demo.BOT} ({market.timeframe}): equity {float(bot['ledger']['equity']):.2f} {bot['ledger']['currency']}",
+        "  (the simulated exchange closes a candle each second: its clock runs ahead of yours)",
         "  last decisions: " + ", ".join(f"{_clock(d['atMs'])} {d['action']}" for d in bot["decisions"]),
         "  last fills: " + ", ".join(f"{_clock(f['atMs'])} {f['side']} {f['amount']} at {f['price']}" for f in bot["fills"]),
         "",
-        f"URL    {url}   (API: {url}/api/v1, description: {url}/api/v1/openapi.json)",
+        f"URL    {url}   (a page that says what is here; API: {url}/api/v1, description: {url}/api/v1/openapi.json)",
         f"Login  user {demo.TRADER}, password {password}   (administrator: admin, {release.admin_password(kube)})",
+        "       `tw`, as named below, is logged in with it already",
         "",
         *_reached_by(kube),
         "Try next:",
         f"  {_tw()} bots show {demo.BOT}",
         f"  {_kubectl(kube)} get tradewind -A",
-        f"  {url}/healthz",
+        f"  {url}/healthz?verbose",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 

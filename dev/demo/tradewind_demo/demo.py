@@ -23,7 +23,7 @@ TENANT, TRADER, BOT, BACKTEST, EXCHANGE = "demo", "trader", "demo-bot", "demo-ba
 # timeframe of the shipped document: traded each minute, a strategy shows a newcomer its fees and nothing else.
 PARAMETERS = {"fast.period": 5, "slow.period": 20}
 BACKTEST_TIMEFRAME, LEAST_CANDLES = "1h", 200
-HISTORY_CANDLES = 60_000
+HISTORY_CANDLES = 90_000  # read as hours they hold some forty trades; a verdict on fewer than 30 is that they are too few
 DAY_MS = 86_400_000
 
 

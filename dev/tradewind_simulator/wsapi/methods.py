@@ -1,4 +1,4 @@
-"""What can be asked over the WebSocket API: the signed calls, which are those of REST."""
+"""What can be asked over the WebSocket API: market data and the signed calls, which are those of REST."""
 
 from tradewind_simulator.calls import Calls, Endpoint
 
@@ -16,6 +16,19 @@ CALLS = {
     "account.status": ("GET", "/api/v3/account"),
     "account.commission": ("GET", "/api/v3/account/commission"),
     "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
+}
+# Method, and the path below `/api/v3/` of market data.
+MARKET = {
+    "depth": "depth",
+    "trades.recent": "trades",
+    "trades.historical": "historicalTrades",
+    "trades.aggregate": "aggTrades",
+    "klines": "klines",
+    "uiKlines": "uiKlines",
+    "avgPrice": "avgPrice",
+    "ticker.24hr": "ticker/24hr",
+    "ticker.price": "ticker/price",
+    "ticker.book": "ticker/bookTicker",
 }
 
 

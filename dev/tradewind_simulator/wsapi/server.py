@@ -5,7 +5,7 @@ exchange has: `session.logon` takes HMAC keys too, which there want a signature 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 from aiohttp import WSMessage, WSMsgType, web
 
+from tradewind_simulator import weights
 from tradewind_simulator.accounts import BAD_KEY, Account, ApiKey
 from tradewind_simulator.calls import Calls
-from tradewind_simulator.dialect import find_listing, names_of
+from tradewind_simulator.dialect import Answering, find_listing, names_of
 from tradewind_simulator.errors import DialectError
 from tradewind_simulator.faults import Rule
 from tradewind_simulator.gateway import HTML, Gateway
@@ -25,8 +26,9 @@ from tradewind_simulator.rest import exchange_info
 from tradewind_simulator.signing import check_signature, check_time
 from tradewind_simulator.streams.connection import PONG, Connection, frame
 from tradewind_simulator.streams.hub import Hub
+from tradewind_simulator.weights import Weight
 from tradewind_simulator.wsapi.envelope import Asked, BadRequestError, answer, failure, read_request, signed_payload
-from tradewind_simulator.wsapi.methods import signed_calls
+from tradewind_simulator.wsapi.methods import MARKET, signed_calls
 from tradewind_simulator.wsapi.session import Session, Sessions
 from tradewind_simulator.wsapi.straight import stand_before
 
@@ -38,16 +40,18 @@ Limits = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A method about the socket itself or the exchange, and what it weighs."""
+    """A method that needs no key, or is about the socket itself, and what it weighs."""
 
     call: Callable[[Session, dict[str, str]], Any]
-    weight: int
+    weight: Weight
 
 
 class WsApi:
     """Handlers over one gateway."""
 
-    def __init__(self, gateway: Gateway, calls: Calls, hub: Hub, sessions: Sessions) -> None:
+    def __init__(
+        self, gateway: Gateway, calls: Calls, market: Mapping[str, tuple[Answering, Weight]], hub: Hub, sessions: Sessions
+    ) -> None:
         self._gateway, self._hub, self._sessions = gateway, hub, sessions
         self._exchange = gateway.exchange
         self._endpoints = signed_calls(calls)
@@ -62,6 +66,7 @@ class WsApi:
             "userDataStream.subscribe": Own(self._subscribe, 2),
             "userDataStream.subscribe.signature": Own(self._subscribe_signed, 2),
             "userDataStream.unsubscribe": Own(self._unsubscribe, 2),
+            **{method: _public(*market[path]) for method, path in MARKET.items()},
         }
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -155,7 +160,7 @@ class WsApi:
         clock, limiter = exchange.clock, exchange.limiter
         now_ms, endpoint = clock.now_ms(), self._endpoints.get(method)
         own = self._own.get(method) if endpoint is None else None
-        weight = endpoint.weight if endpoint else own.weight if own else 1
+        weight = weights.of(called.weight, asked.params) if (called := endpoint or own) else 1
         used = limiter.weigh(entry.address, weight, now_ms, clock.speed)
         counted: tuple[int, int] | None = None
         try:
@@ -165,7 +170,7 @@ class WsApi:
                     raise BAD_KEY
                 if endpoint.counts:
                     counted = limiter.order(account.name, now_ms, clock.speed)
-                found = endpoint.call(account, asked.params)
+                found = endpoint.answer(account, asked.params)
                 if endpoint.counts:
                     entry.order_id = found.get("orderId") or found.get("newOrderResponse", {}).get("orderId")
                 return found
@@ -277,6 +282,10 @@ class WsApi:
                     self._say(session, orjson.dumps({"id": asked.number, "status": action["status"], part: body}))
                     return True
         return False
+
+
+def _public(call: Answering, weight: Weight) -> Own:
+    return Own(lambda _, params: call(params), weight)
 
 
 def _limits(rules: Limits, used: int, counted: tuple[int, int] | None) -> Limits:

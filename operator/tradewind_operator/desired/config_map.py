@@ -14,8 +14,8 @@ from tradewind_api.runner import (
     RiskLimits,
     Subject,
 )
+from tradewind_api.times import milliseconds
 from tradewind_operator.desired.names import Object, child_name, labels, owned_by
-from tradewind_operator.desired.times import milliseconds
 
 
 def subject(resource: Object, tenant: Object) -> Subject:

@@ -10,6 +10,7 @@ from tradewind_operator.desired.sharing import ALONE, Sharing
 from tradewind_operator.settings import OperatorSettings
 
 RETRIES = 3
+SCRATCH = "1Gi"  # on disk: what an optimisation has scored, twice what the portal takes of it
 INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
 
@@ -38,7 +39,7 @@ def job(backtest: Object, tenant: Object, plan: PlanSpec, settings: OperatorSett
             "limits": {"cpu": str(plan.limits.backtest_cpu), "memory": f"{memory}Mi"},
         },
     }
-    pod = pod_spec(container, service_account=WORKER_ACCOUNT, config_map=name, grace_s=30)
+    pod = pod_spec(container, service_account=WORKER_ACCOUNT, config_map=name, grace_s=30, scratch=SCRATCH)
     give_up = {"containerName": "worker", "operator": "In", "values": [EXIT_BAD_STRATEGY, EXIT_DATA_MISSING]}
     return {
         "apiVersion": "batch/v1",

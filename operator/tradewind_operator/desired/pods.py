@@ -21,8 +21,10 @@ CONTAINER_SECURITY = {
 }
 
 
-def pod_spec(container: dict[str, Any], *, service_account: str, config_map: str, grace_s: int) -> dict[str, Any]:
-    """Return a pod's spec around its one container; the container is completed with mounts and security."""
+def pod_spec(
+    container: dict[str, Any], *, service_account: str, config_map: str, grace_s: int, scratch: str = "64Mi"
+) -> dict[str, Any]:
+    """Return a pod's spec around its one container, completed with mounts and security; `scratch` is the size of its /tmp."""
     mounts = [
         {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": "token", "mountPath": TOKEN_FOLDER, "readOnly": True},
@@ -41,7 +43,7 @@ def pod_spec(container: dict[str, Any], *, service_account: str, config_map: str
             {"name": "config", "configMap": {"name": config_map}},
             {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
             {"name": "state", "emptyDir": {"sizeLimit": "256Mi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": scratch}},
         ],
     }
 

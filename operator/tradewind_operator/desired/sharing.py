@@ -40,7 +40,7 @@ def sharing_of(spec: dict[str, Any], document: StrategyDocument, asked: Optimiza
     if pods <= 1:
         return ALONE
     parts, size = 1 + asked.folds, math.prod(map(len, axes.values()))
-    chosen = parts if asked.folds else asked.budget // 2
+    chosen = parts if asked.folds else max(1, asked.budget // 2)
     most = parts * size if size <= asked.budget else chosen
     shards = min(SHARDS_PER_POD * pods, most, MAX_SHARDS)
     return Sharing(shards, min(pods, shards)) if shards > 1 else ALONE

@@ -7,7 +7,8 @@ from typing import Any
 from tradewind_api.document.errors import DocumentError, InvalidDocumentError
 from tradewind_api.document.model import StrategyDocument
 from tradewind_api.document.resolve import template, with_parameters
-from tradewind_api.document.validation import parse_document, suggestion
+from tradewind_api.document.suggestions import suggestion
+from tradewind_api.document.validation import parse_document
 from tradewind_operator.desired.names import Object
 
 MISSING = "StrategyMissing"

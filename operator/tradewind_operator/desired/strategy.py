@@ -10,8 +10,6 @@ from tradewind_api.document.validation import candles_needed, parse_document
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.status import Fact
 
-MOST_ERRORS = 64
-
 
 @dataclass(frozen=True, slots=True)
 class StrategyPlan:
@@ -28,7 +26,7 @@ def desired_strategy(strategy: Object, *, used_by: int) -> StrategyPlan:
     except InvalidDocumentError as exc:
         message = "; ".join(map(str, exc.errors[:10]))
         facts = [Fact("Compiled", False, "Invalid", message), Fact("Ready", False, "Invalid", message)]
-        errors = [_fault(error) for error in exc.errors[:MOST_ERRORS]]
+        errors = [_fault(error) for error in exc.errors]
         return StrategyPlan(facts, _fields("Invalid", used_by, errors=errors))
     facts = [Fact("Compiled", True, "Compiled"), Fact("Ready", True, "Compiled")]
     needed = [{"timeframe": timeframe, "candles": count} for timeframe, count in sorted(candles_needed(document).items())]

@@ -1,5 +1,6 @@
 """Backtests: one Job each, released when the tenant has room for it, told about when it has ended."""
 
+import logging
 from typing import Any
 
 from tradewind_kube.errors import NotFoundError
@@ -7,10 +8,12 @@ from tradewind_operator.desired.backtest import FINAL, BacktestContext, Backtest
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state, telling
 from tradewind_operator.desired.strategies import MISSING, kept_document
-from tradewind_operator.reconcile.apply import ensure
+from tradewind_operator.reconcile.apply import ensure_owned
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.status import now, write_status
 from tradewind_operator.world import CHILDREN
+
+log = logging.getLogger("tradewind.operator")
 
 
 async def reconcile_backtest(context: Context, key: tuple[str, str]) -> float | None:
@@ -42,22 +45,24 @@ async def reconcile_backtest(context: Context, key: tuple[str, str]) -> float | 
         kept=kept_document(context.world.children["ConfigMap"].get(job_key), "backtest.json"),
     )
     plan = desired_backtest(backtest, judged, its_job, state)
-    await _act(context, plan, job_key, its_job)
+    await _act(context, backtest, plan, job_key, its_job)
     await write_status(context, "backtests", backtest, plan.facts, _fields(plan, before))
     return 5.0 if plan.summary == "Queued" else None
 
 
-async def _act(context: Context, plan: BacktestPlan, job_key: tuple[str, str], its_job: Object | None) -> None:
+async def _act(
+    context: Context, backtest: Object, plan: BacktestPlan, job_key: tuple[str, str], its_job: Object | None
+) -> None:
     """Make what is missing and release the Job; a Job that exists is never applied again, its template cannot change."""
-    for desired in plan.objects:
-        if desired["kind"] != "Job" or its_job is None:
-            await ensure(context, desired)
+    wanted = [desired for desired in plan.objects if desired["kind"] != "Job" or its_job is None]
+    await ensure_owned(context, "backtests", backtest, wanted)
     current = context.world.children["Job"].get(job_key)
     if plan.admit and current is not None and current["spec"].get("suspend"):
         try:
             context.world.children["Job"][job_key] = await context.client.merge(
                 CHILDREN["Job"], job_key[1], {"spec": {"suspend": False}}, job_key[0]
             )
+            log.info("Job %s: released, its tenant has room", "/".join(job_key))
         except NotFoundError:
             context.world.children["Job"].pop(job_key, None)
 

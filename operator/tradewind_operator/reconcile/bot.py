@@ -1,16 +1,19 @@
 """Bots: one pod each, or none. A live one is held by a finalizer before its first pod, and let go by its shutdown."""
 
+import logging
+
 from tradewind_operator.desired.bot import BotContext, BotPlan, desired_bot, is_live
 from tradewind_operator.desired.names import Object, child_name
 from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.desired.strategies import kept_document
-from tradewind_operator.reconcile.apply import HASH, ensure, with_hash
+from tradewind_operator.reconcile.apply import HASH, ensure_owned, named, with_hash
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.finalizers import hold
 from tradewind_operator.reconcile.shutdown import pod_of, reconcile_shutdown, stop
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN
 
+log = logging.getLogger("tradewind.operator")
 CONFIG_HASH = "tradewind.dev/config-hash"
 
 
@@ -40,8 +43,7 @@ async def reconcile_bot(context: Context, key: tuple[str, str]) -> float | None:
     if plan.objects and is_live(bot) and tenant is not None:  # before its first pod
         await hold(context, "tenants", tenant)
         bot = await hold(context, "tradingbots", bot)
-    for desired in plan.objects:
-        await ensure(context, desired)
+    await ensure_owned(context, "tradingbots", bot, plan.objects)
     if not plan.objects:
         await stop(context, bot)
     if pod is not None and plan.objects:
@@ -74,3 +76,4 @@ async def _update_pod(context: Context, bot: Object, pod: Object, plan: BotPlan)
     when = (bot["spec"].get("updatePolicy") or {}).get("when", "WhenFlat")
     if revision and running != revision and (when == "Immediate" or not pod_state(pod).ready):
         await context.client.delete(CHILDREN["Pod"], name, namespace, uid=pod["metadata"]["uid"])
+        log.info("Pod %s: deleted, the next one is of the newer template", named(pod["metadata"]))

@@ -1,6 +1,7 @@
 """Acts of a live bot's shutdown: stop its pod, send the reaper, let it go."""
 
 import contextlib
+import logging
 from datetime import UTC, datetime
 
 from tradewind_kube.errors import NotFoundError, RefusedError
@@ -10,11 +11,13 @@ from tradewind_operator.desired.pod_state import pod_state
 from tradewind_operator.desired.reaper import REAPER, reaper_job
 from tradewind_operator.desired.shutdown import LOOK_AGAIN_S, Seen, Shutdown, receipt_of, shutdown, way_out
 from tradewind_operator.desired.status import Fact
-from tradewind_operator.reconcile.apply import ensure
+from tradewind_operator.reconcile.apply import ensure, named
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.finalizers import is_held, let_go
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN, component_of
+
+log = logging.getLogger("tradewind.operator")
 
 
 async def reconcile_shutdown(context: Context, bot: Object) -> float | None:
@@ -36,6 +39,7 @@ async def reconcile_shutdown(context: Context, bot: Object) -> float | None:
     with contextlib.suppress(NotFoundError):
         await let_go(context, "tradingbots", current)
         measures.SHUTDOWNS.labels(step.fact.reason).inc()
+        log.info("TradingBot %s: let go: %s", named(current["metadata"]), step.fact.message or step.fact.reason)
     return None
 
 
@@ -45,6 +49,7 @@ async def stop(context: Context, bot: Object) -> None:
     stateful_set = context.world.children["StatefulSet"].get((namespace, name))
     if stateful_set is not None and stateful_set["spec"].get("replicas") != 0:
         await context.client.merge(CHILDREN["StatefulSet"], name, {"spec": {"replicas": 0}}, namespace)
+        log.info("StatefulSet %s/%s: scaled to no pod", namespace, name)
 
 
 def pod_of(context: Context, bot: Object, component: str = "bot") -> Object | None:

@@ -1,14 +1,17 @@
 """The status of one resource: written only where it differs, told as an Event where the summary changed."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from tradewind_kube.errors import NotFoundError
 from tradewind_operator.desired.names import Object
 from tradewind_operator.desired.status import Fact, conditions
+from tradewind_operator.reconcile.apply import named
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.world import OURS
 
+log = logging.getLogger("tradewind.operator")
 KINDS = {"tradingbots": "TradingBot", "backtests": "Backtest", "strategies": "Strategy", "tenants": "Tenant"}
 BAD = {"Failed", "Halted", "Invalid"}
 
@@ -42,4 +45,7 @@ async def write_status(context: Context, plural: str, resource: Object, facts: l
     summary = fields.get("summary", "")
     if summary and summary != before.get("summary"):
         note = next((fact.message for fact in facts if fact.holds is False and fact.message), "")
+        level = logging.WARNING if summary in BAD else logging.INFO
+        was = before.get("summary") or "New"
+        log.log(level, "%s %s: %s, was %s%s", KINDS[plural], named(metadata), summary, was, f": {note}" if note else "")
         await context.announcer.tell(KINDS[plural], resource, summary, note or summary, warning=summary in BAD)

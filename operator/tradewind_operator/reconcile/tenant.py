@@ -1,18 +1,20 @@
 """Tenants: their namespace and all that makes it one."""
 
 import contextlib
+import logging
 from datetime import UTC, datetime
 
 from tradewind_kube.errors import NotFoundError
 from tradewind_operator.desired.names import Object, namespace_of
 from tradewind_operator.desired.status import Fact
 from tradewind_operator.desired.tenant import tenant_objects
-from tradewind_operator.reconcile.apply import ensure
+from tradewind_operator.reconcile.apply import ensure_owned, named
 from tradewind_operator.reconcile.context import Context
 from tradewind_operator.reconcile.finalizers import is_held, let_go
 from tradewind_operator.reconcile.status import write_status
 from tradewind_operator.world import CHILDREN, OURS
 
+log = logging.getLogger("tradewind.operator")
 QUOTA_PATIENCE_S = 10.0  # one that counts does so within a second
 
 
@@ -32,8 +34,7 @@ async def reconcile_tenant(context: Context, key: tuple[str, str]) -> float | No
     namespace = context.world.children["Namespace"].get(("", namespace_of(tenant)))
     if namespace is not None and "deletionTimestamp" in namespace["metadata"]:
         return 2.0
-    for desired in tenant_objects(tenant, plan, context.settings.namespace):
-        await ensure(context, desired)
+    await ensure_owned(context, "tenants", tenant, tenant_objects(tenant, plan, context.settings.namespace))
     counted = await _quota_counts(context, tenant)
     quota_fact = Fact("QuotaApplied", counted, "Applied" if counted else "Counting")
     lifecycle = tenant["spec"].get("lifecycle", "Active")
@@ -56,6 +57,7 @@ async def _delete_live_bots(context: Context, tenant: Object) -> float | None:
         if "deletionTimestamp" not in bot["metadata"]:
             metadata = bot["metadata"]
             await context.client.delete(OURS["tradingbots"], metadata["name"], metadata["namespace"], uid=metadata["uid"])
+            log.info("TradingBot %s: deleted, its tenant is", named(metadata))
     if not bots:
         with contextlib.suppress(NotFoundError):
             await let_go(context, "tenants", tenant)
@@ -82,5 +84,6 @@ async def _quota_counts(context: Context, tenant: Object) -> bool:
     age = datetime.now(UTC) - datetime.fromisoformat(quota["metadata"]["creationTimestamp"])
     if age.total_seconds() > QUOTA_PATIENCE_S:
         await context.client.delete(CHILDREN["ResourceQuota"], "plan", key[0], uid=quota["metadata"]["uid"])
+        log.info("ResourceQuota %s: deleted to be made anew, it does not count", named(quota["metadata"]))
         context.world.children["ResourceQuota"].pop(key, None)
     return False

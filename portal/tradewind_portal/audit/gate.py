@@ -7,7 +7,7 @@ ones of known people included, it is written here. If it cannot be written, the 
 from starlette.types import Scope
 
 from tradewind_portal.audit.queries import append
-from tradewind_portal.audit.trail import Trail
+from tradewind_portal.audit.trail import SUCCEEDED, Trail
 from tradewind_portal.store import Store
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -27,6 +27,6 @@ class AuditGate:
         trail.recorded = True
         route = scope.get("route")
         action = trail.action or str(getattr(route, "name", "unknown"))
-        outcome = "Succeeded" if status < 400 else str(scope["state"].get("problem") or status)
+        outcome = SUCCEEDED if status < 400 else str(scope["state"].get("problem") or status)
         entry = trail.entry(action, trail.target or scope["path"][:200], outcome)
         await self._store.write(lambda cursor: append(cursor, entry))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from tradewind_portal.auth.request import ServicesIn, SubjectIn, TrailIn
 from tradewind_portal.backtests.schemas import Backtest, BacktestRequest, CurvePoint, Trade
 from tradewind_portal.backtests.service import list_in
+from tradewind_portal.bodies import OnceRoute
 from tradewind_portal.bots.schemas import ResourceName, metadata_of
 from tradewind_portal.cluster.port import Object, uid_of
 from tradewind_portal.idempotency import KeyHeader
@@ -15,7 +16,7 @@ from tradewind_portal.services import Services
 from tradewind_portal.tenants.request import BacktestsReader, BacktestsWriter
 from tradewind_portal.wire import Page
 
-router = APIRouter(prefix="/api/v1/backtests", tags=["backtests"])
+router = APIRouter(prefix="/api/v1/backtests", tags=["backtests"], route_class=OnceRoute)
 
 
 async def _views(services: Services, items: list[Object]) -> list[Backtest]:

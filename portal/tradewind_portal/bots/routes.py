@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from tradewind_portal.auth.request import ServicesIn, SubjectIn, TrailIn
+from tradewind_portal.bodies import OnceRoute
 from tradewind_portal.bots.schemas import Bot, BotLease, BotPatch, BotRequest, ResourceName, metadata_of
 from tradewind_portal.cluster.generations import IfMatch, etag
 from tradewind_portal.cluster.port import Object, uid_of
@@ -18,7 +19,7 @@ from tradewind_portal.tenants.request import BotsReader, BotsWriter
 from tradewind_portal.tenants.scope import TenantScope
 from tradewind_portal.wire import Page
 
-router = APIRouter(prefix="/api/v1/bots", tags=["bots"])
+router = APIRouter(prefix="/api/v1/bots", tags=["bots"], route_class=OnceRoute)
 Points = Annotated[int, Query(ge=2, le=5000, description="At most this many points; the last of each bucket stands for it.")]
 
 

@@ -129,11 +129,21 @@ def equity_curve(cursor: Cursor, bot_uid: str, points: int) -> list[Row]:
 
 def _book(cursor: Cursor, row: Row) -> Book:
     owner = Owner(row["bot_uid"], row["tenant_uid"], row["namespace"], row["name"])
-    try:
-        state = LedgerState.model_validate_json(row["state"])
-    except ValidationError:  # written by another version: the events are the truth, the state is a copy
-        state = fold(_all_events(cursor, owner.bot_uid))
+    state = _kept(row["state"]) or fold(_all_events(cursor, owner.bot_uid))
     return Book(owner, row["epoch"], row["seq"], state, row["updated_ms"])
+
+
+def _kept(stored: str) -> LedgerState | None:
+    """Return a kept state, None where an older version wrote it: the events are the truth, the state is a copy.
+
+    What a newer version knew beyond ours is passed over: it was folded from events that may be unknown here.
+    """
+    try:
+        state = LedgerState.model_validate_json(stored, extra="ignore")
+    except ValidationError:
+        return None
+    parts = (state, *state.positions.values())
+    return state if all(part.model_fields_set == type(part).model_fields.keys() for part in parts) else None
 
 
 def _all_events(cursor: Cursor, bot_uid: str) -> list[LedgerEvent]:

@@ -36,13 +36,23 @@ def states_of(cursor: Cursor, backtest_uid: str) -> list[ShardState]:
     ]
 
 
-def blocks_of(cursor: Cursor, backtest_uid: str, shard: int, fingerprint: str) -> list[bytes]:
-    """Return the blocks of a shard that were scored over what `fingerprint` names."""
+def digests_of(cursor: Cursor, backtest_uid: str, shard: int, fingerprint: str) -> list[str]:
+    """Return the digests of a shard's blocks that were scored over what `fingerprint` names, oldest first."""
     sql = (
-        "SELECT block FROM optimisation_blocks WHERE backtest_uid = ? AND shard = ? AND fingerprint = ? AND digest <> '' "
+        "SELECT digest FROM optimisation_blocks WHERE backtest_uid = ? AND shard = ? AND fingerprint = ? AND digest <> '' "
         "ORDER BY stored_ms, digest"
     )
-    return [bytes(row["block"]) for row in all_rows(cursor, sql, [backtest_uid, shard, fingerprint])]
+    return [row["digest"] for row in all_rows(cursor, sql, [backtest_uid, shard, fingerprint])]
+
+
+def block_of(cursor: Cursor, key: tuple[str, int, str, str]) -> bytes:
+    """Return the block of a backtest, shard, fingerprint and digest; no bytes if it was deleted meanwhile.
+
+    By the whole key and nothing else: asked for in any other way DuckDB reads the blocks beside it too, and runs out of memory.
+    """
+    sql = "SELECT block FROM optimisation_blocks WHERE backtest_uid = ? AND shard = ? AND fingerprint = ? AND digest = ?"
+    row = one_row(cursor, sql, list(key))
+    return bytes(row["block"]) if row else b""
 
 
 def forget(cursor: Cursor, *, reported_before_ms: int, stored_before_ms: int) -> None:

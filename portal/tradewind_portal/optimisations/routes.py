@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from tradewind_api.runner import MAX_SHARDS, ShardList
 from tradewind_portal.auth.request import ServicesIn
@@ -40,4 +41,4 @@ async def list_shards(services: ServicesIn, pod: BacktestPod) -> ShardList:
 async def get_blocks(shard: ShardNumber, services: ServicesIn, pod: BacktestPod, fingerprint: Fingerprint) -> Response:
     """Read all blocks of a shard, one after the other."""
     blocks = await services.optimisations.blocks(pod.uid, shard, fingerprint)
-    return Response(b"".join(blocks), media_type="application/octet-stream")
+    return StreamingResponse(blocks, media_type="application/octet-stream")

@@ -1,6 +1,8 @@
 """Keeping what optimisations have scored, until a while after their report: a pod that is killed late finds it again."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from functools import partial
 
 from tradewind_api.runner import ShardState
 from tradewind_portal.clock import now_ms
@@ -38,6 +40,12 @@ class Optimisations:
         """Return the shards that have stored anything, by number."""
         return await self._store.read(lambda cursor: queries.states_of(cursor, backtest_uid))
 
-    async def blocks(self, backtest_uid: str, shard: int, fingerprint: str) -> list[bytes]:
-        """Return the blocks of a shard, oldest first."""
-        return await self._store.read(lambda cursor: queries.blocks_of(cursor, backtest_uid, shard, fingerprint))
+    async def blocks(self, backtest_uid: str, shard: int, fingerprint: str) -> AsyncIterator[bytes]:
+        """Return the blocks of a shard, oldest first, each read in its turn: all of them DuckDB could not hold at once."""
+        digests = await self._store.read(lambda cursor: queries.digests_of(cursor, backtest_uid, shard, fingerprint))
+
+        async def one_by_one() -> AsyncIterator[bytes]:
+            for digest in digests:
+                yield await self._store.read(partial(queries.block_of, key=(backtest_uid, shard, fingerprint, digest)))
+
+        return one_by_one()

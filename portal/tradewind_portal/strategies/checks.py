@@ -52,7 +52,8 @@ def placed(error: DocumentError, document: dict[str, Any], place: list[object]) 
     if error.node:
         nodes = document.get("nodes")
         ids = [node.get("id") if isinstance(node, dict) else None for node in nodes] if isinstance(nodes, list) else []
-        parts += ["nodes", ids.index(error.node)] if error.node in ids else ["nodes"]
+        place_in_list = ids.index(error.node) if error.node in ids else error.node if error.node.isdecimal() else ""
+        parts += ["nodes", place_in_list] if place_in_list != "" else ["nodes"]  # one without an id goes by its number
     parts += [part for part in error.field.split(".") if part]
     return FieldError(pointer(parts), error.code, str(error))
 

@@ -7,6 +7,7 @@ from tradewind_api.document.errors import InvalidDocumentError
 from tradewind_api.document.explain import explain
 from tradewind_api.document.validation import candles_needed, parse_document
 from tradewind_portal.auth.request import ServicesIn, SubjectIn, TrailIn
+from tradewind_portal.bodies import OnceRoute
 from tradewind_portal.bots.schemas import ResourceName, metadata_of
 from tradewind_portal.cluster.generations import IfMatch, etag
 from tradewind_portal.cluster.port import Object
@@ -17,7 +18,7 @@ from tradewind_portal.strategies.schemas import DocumentFault, Strategy, Strateg
 from tradewind_portal.tenants.request import StrategiesReader, StrategiesWriter
 from tradewind_portal.wire import Page
 
-router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"])
+router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"], route_class=OnceRoute)
 
 
 def _view(item: Object) -> Strategy:

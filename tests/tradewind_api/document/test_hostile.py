@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from functools import reduce
 
 import pytest
@@ -10,9 +11,11 @@ from documents import random_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind_api.document.errors import InvalidDocumentError
+from tradewind_api.document import suggestions
+from tradewind_api.document.errors import MOST_ERRORS, InvalidDocumentError
 from tradewind_api.document.explain import LONGEST, explain
-from tradewind_api.document.resolve import MAX_EVENTS, read_document, template
+from tradewind_api.document.resolve import read_document, template
+from tradewind_api.document.text import MAX_EVENTS
 from tradewind_api.document.validation import parse_document
 
 BOMB = "a0: &a0 [1,1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
@@ -24,11 +27,18 @@ TEXTS = {
     "small values": ("[" + "1," * 30_000 + "1]", f"more than {MAX_EVENTS} parts"),
     "a text that is too long": ("x" * 65_537, "the file has more than"),
     "a long string": (f'"{"x" * 9000}"', "at most 8192 are allowed"),
-    "an object of Python": ("!!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    "an object of Python": ("!!python/object/apply:os.system [ls]", "tags such as tag:yaml.org,2002:python/object"),
     "a key that is a list": ("{[1, 2]: 3}", "unhashable key"),
     "a date": ("timeframe: 2020-01-01", "values JSON has not"),
-    "bytes": ("timeframe: !!binary aGk=", "values JSON has not"),
+    "bytes": ("timeframe: !!binary aGk=", "tags such as tag:yaml.org,2002:binary are not allowed"),
+    "a whole number without a digit": ('timeframe: !!int ""', "tags such as tag:yaml.org,2002:int are not allowed"),
+    "a fraction without a digit": ('timeframe: !!float ""', "tags such as tag:yaml.org,2002:float"),
+    "neither yes nor no": ("timeframe: !!bool maybe", "tags such as tag:yaml.org,2002:bool"),
+    "no time": ("timeframe: !!timestamp soon", "tags such as tag:yaml.org,2002:timestamp"),
+    "a fraction to the base of sixty beyond any float": (f"timeframe: 1{':00' * 2000}.5", "this is not YAML"),
     "an integer of 5,000 digits": (f"timeframe: {'9' * 5000}", ""),
+    "an integer to the base of sixty": (f"timeframe: 1{':10' * 20_000}", "a number of 60001 characters in line 1"),
+    "a merge key": ("a: 1\n<<: {b: 2}", "merge keys such as << in line 2 are not allowed"),
     "two documents": ("a: 1\n---\nb: 2", "expected a single document"),
     "a null character": ("a: \0", "this is not YAML"),
     "nothing": ("", "valid dictionary"),
@@ -72,6 +82,42 @@ def test_a_value_of_json_that_never_ends_is_refused():
     for raw in (reduce(lambda inner, _: [inner], range(4000), 1), circle):
         with pytest.raises(InvalidDocumentError, match="values JSON has not"):
             parse_document(raw)
+
+
+NAMES = [f"x{number:03d}" for number in range(800)]
+MANY_FAULTS = {
+    "fields": dict.fromkeys(NAMES[:600], 1),
+    "parameters": {"nodes": [{"id": n, "op": "sma", "in": [], "params": dict.fromkeys(NAMES[:8], 1)} for n in NAMES[:64]]},
+    "words for numbers": {"nodes": [{"id": "a", "op": "sma", "in": ["close"], "params": dict.fromkeys(NAMES[:700], "")}]},
+    "references": {"nodes": [{"id": n, "op": "all", "in": NAMES[100:108]} for n in NAMES[:64]]},
+    "references beside a fault of shape": {
+        "odd": 1,
+        "nodes": [{"id": n, "op": "all", "in": NAMES[100:108]} for n in NAMES[:64]],
+    },
+}
+
+
+@pytest.mark.parametrize("parts", MANY_FAULTS.values(), ids=MANY_FAULTS)
+def test_of_hundreds_of_faults_the_first_are_told_and_the_others_counted(parts, monkeypatch):
+    """And no more names are looked for among the known ones than are told of."""
+    looked_for = []
+    monkeypatch.setattr(suggestions, "suggestion", lambda name, _known: looked_for.append(name) or "")
+    with pytest.raises(InvalidDocumentError) as caught:
+        parse_document({**template("rsi").to_json(), **parts})
+    errors = caught.value.errors
+    assert (MOST_ERRORS, "More") == (len(errors), errors[-1].code)
+    more = int(re.fullmatch(r"and (\d+) more faults: mend these first", errors[-1].message)[1])
+    assert 500 < more + MOST_ERRORS < 800
+    assert len(looked_for) <= MOST_ERRORS
+
+
+def test_one_fault_more_than_are_told_is_counted():
+    """As many as are told need no count; of one more, two are counted, as the count takes a place."""
+    for count, last in ((MOST_ERRORS, "UnknownField"), (MOST_ERRORS + 1, "More")):
+        with pytest.raises(InvalidDocumentError) as caught:
+            parse_document({**template("rsi").to_json(), **dict.fromkeys(NAMES[:count], 1)})
+        assert (MOST_ERRORS, last) == (len(caught.value.errors), caught.value.errors[-1].code)
+    assert "and 2 more faults: mend these first" == caught.value.errors[-1].message
 
 
 def test_the_caps_are_exact():

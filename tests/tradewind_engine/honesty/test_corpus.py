@@ -12,8 +12,8 @@ from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import run_backtest
 from tradewind_engine.backtest.simulate import Costs
 from tradewind_engine.honesty.verdict import ONE_TRY, Selection, judge
+from tradewind_engine.optimise.book import Aim
 from tradewind_engine.optimise.objectives import parse_constraint
-from tradewind_engine.optimise.search import Aim
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
@@ -76,7 +76,7 @@ def best_of_many(seed):
     """The best of 400 parameter sets on a random walk, handed in with their number."""
     candles = market(seed)
     space = make_space(SMA, {"fast.period": (2, 21, 1), "slow.period": (22, 98, 4)})
-    points = [space.point(place) for place in space.every_place()]
+    points = [space.point(place) for place in space.places()]
     scores = Sweep(SMA, space, {"": candles}, HOURLY).score(points)
     best = with_parameters(SMA, space.parameters(points[int(scores.total_return.argmax())]))
     return verdict(best, candles, Selection(trials=len(points)))

@@ -11,8 +11,9 @@ from markets import market
 
 from tradewind_api.document.resolve import template
 from tradewind_engine.backtest.simulate import MarketRules
+from tradewind_engine.optimise.book import Aim
 from tradewind_engine.optimise.record import Record, fingerprint
-from tradewind_engine.optimise.search import Aim, first_sample
+from tradewind_engine.optimise.search import first_sample
 from tradewind_engine.optimise.shards import pieces_of, work_shard
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.study import run_study
@@ -107,7 +108,7 @@ def test_shards_put_together_are_the_whole(whole, shards):
 @pytest.mark.parametrize("shards", [2, 5])
 def test_a_search_without_folds_shares_its_sample(shards):
     """Each shard scores its piece of the sample alone; the whole search of them all scores no point of the sample again."""
-    sample = set(first_sample(WIDE, AIM))
+    sample = first_sample(WIDE, AIM)
     merged, sizes = Record(WIDE), []
     for shard in range(shards):
         blocks: list[bytes] = []

@@ -10,7 +10,7 @@ from tradewind_api.document.ranges import default_ranges
 from tradewind_api.document.resolve import template, with_parameters
 from tradewind_api.document.validation import parse_document
 from tradewind_engine.backtest.engine import run_backtest
-from tradewind_engine.backtest.simulate import MarketRules
+from tradewind_engine.backtest.simulate import Costs, MarketRules
 from tradewind_engine.candles import CandleError
 from tradewind_engine.optimise.space import make_space
 from tradewind_engine.optimise.sweep import Sweep, SweepSettings
@@ -24,7 +24,7 @@ SPACES = {
 
 
 def every_point(space):
-    return [space.point(place) for place in space.every_place()]
+    return [space.point(place) for place in space.places()]
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -150,3 +150,17 @@ def test_every_shipped_strategy_has_ranges_to_start_from(name):
     """They are valid as they are."""
     document = template(name)
     assert make_space(document, default_ranges(document)).size > 10
+
+
+def test_a_point_wins_a_trade_as_a_report_does():
+    """With a profit after both fees: at 2 % a fill some trades earn one fee and not the other."""
+    history, costs = market(11, 1500, memory=0.1), Costs(200, 0)
+    space = make_space(template("sma-crossover"), {"fast.period": (2, 6, 1)})
+    scores = Sweep(template("sma-crossover"), space, {"": history}, SweepSettings("1h", costs=costs)).score(
+        [space.point(place) for place in space.places()]
+    )
+    for row, place in enumerate(space.places()):
+        document = with_parameters(template("sma-crossover"), space.parameters(space.point(place)))
+        report = run_backtest(document, {"": history}, timeframe="1h", costs=costs)
+        assert report.figures["winRate"] == scores.won[row] / scores.trades[row]
+        assert any(-trade.fees < trade.profit <= 0 for trade in report.trades)

@@ -66,6 +66,14 @@ def test_what_was_taken_stays_taken_until_the_level_changes():
     assert [("a", "1", "102")] == fills(found.place(offer("buy", "market", "1"), 0))
 
 
+def test_what_several_have_taken_of_a_level_adds_up():
+    """4 stand at 103: 1, then 1, then 1 are taken, and a fourth buyer of 2 finds 1."""
+    found = market(asks=levels(("103", "4")))
+    for _ in range(3):
+        assert [("a", "1", "103")] == fills(found.place(offer("buy", "market", "1"), 0))
+    assert [("a", "1", "103")] == fills(found.place(offer("buy", "market", "2"), 0))
+
+
 def test_a_market_order_that_empties_the_book_expires_partly_filled():
     """7 stand there, 8 were wanted."""
     outcomes = market().place(offer("buy", "market", "8"), 0)
@@ -131,6 +139,15 @@ def test_a_maker_is_never_filled_by_more_than_was_traded():
     found = market()
     found.place(offer("buy", "limit", "1", "99"), 0)
     assert [("a", "0.3", "99")] == fills(found.printed(trade("98", "0.3")))
+
+
+def test_who_was_traded_through_is_the_first_in_the_queue():
+    """2 stood before it at 99; what was traded at 98 means that they are gone, and a trade at 99 is its own."""
+    found = market()
+    found.place(offer("buy", "limit", "1", "99"), 0)
+    found.printed(trade("98", "0.3"))
+    assert Decimal(0) == found.ahead("a")
+    assert [("a", "0.5", "99")] == fills(found.printed(trade("99", "0.5")))
 
 
 @pytest.mark.parametrize(("price", "taker", "filled"), [("99", "buy", []), ("98", "buy", ["1"]), ("99", None, ["1"])])
@@ -313,6 +330,14 @@ def test_commission_is_in_what_is_received_or_in_the_discount_asset():
     assert (Decimal("0.2"), "USDT") == commission(fees, "BTC/USDT", side="sell", **deal)
     assert (Decimal("0.0003"), "BNB") == commission(cheap, "BTC/USDT", side="buy", discount_price=Decimal(500), **deal)
     assert (Decimal("0.002"), "BTC") == commission(cheap, "BTC/USDT", side="buy", **deal)
+
+
+@pytest.mark.parametrize(("maker", "expected"), [(True, "0.2"), (False, "0.5")])
+def test_who_rested_pays_the_rate_of_makers(maker, expected):
+    """2 at 100 are 200: a thousandth of it, or two and a half."""
+    fees = Fees(maker=Decimal("0.001"), taker=Decimal("0.0025"))
+    paid, asset = commission(fees, "BTC/USDT", side="sell", amount=Decimal(2), price=Decimal(100), maker=maker)
+    assert (Decimal(expected), "USDT") == (paid, asset)
 
 
 def test_commission_is_cut_off_after_eight_digits():

@@ -7,8 +7,9 @@ import pytest
 from tradewind_api.document.resolve import template
 from tradewind_api.document.validation import parse_document
 from tradewind_api.ledger import Intended, Position
+from tradewind_api.runner import RiskLimits
 from tradewind_engine.trading.orders import Order
-from tradewind_engine.trading.protection import Ask, Plan, Wishes, plan, sellable, step_ask, stop_ask
+from tradewind_engine.trading.protection import Ask, Plan, Wishes, missed_stop, plan, sellable, step_ask, stop_ask
 from tradewind_engine.trading.rounding import MarketRules
 from tradewind_engine.trading.sizing import PaperMarket
 
@@ -54,6 +55,24 @@ def test_a_trailing_stop_follows_the_peak():
     assert ("TrailingStop", D(108)) == (found.reason, found.stop_price)
 
 
+@pytest.mark.parametrize(
+    ("ts", "low", "watched", "found"),
+    [
+        (180_000, "95", True, (D(95), "StopLoss")),
+        (180_000, "95.01", False, None),
+        (120_000, "90", False, (D(95), "StopLoss")),  # the candle of the entry, which nobody saw: as the back-test has it
+        (120_000, "90", True, None),  # its low may be from before the purchase, whose later prices were all heard
+        (60_000, "90", False, None),  # the candle that it was decided on
+    ],
+)
+def test_a_closed_candle_tells_of_a_stop_that_nobody_saw_reached(ts, low, watched, found):
+    """Bought at 100 in the candle of 120 s, by the decision at the close of the one of 60 s."""
+    position = held(opened_candle_ms=60_000)
+    wanted = document({"stopLossPercent": 5})
+    assert found == missed_stop(position, wanted, ts, D(low), length_ms=60_000, watched=watched)
+    assert missed_stop(Position(), wanted, ts, D(low), length_ms=60_000, watched=watched) is None
+
+
 @pytest.mark.parametrize(("position", "protect"), [(held("0.02"), {"stopLossPercent": 5}), (held(), {"takeProfitPercent": 5})])
 def test_no_stop_where_too_little_is_held_or_none_is_wanted(position, protect):
     """0.02 at 93.1 are 1.86, the market wants 5."""
@@ -63,10 +82,45 @@ def test_no_stop_where_too_little_is_held_or_none_is_wanted(position, protect):
 def test_a_step_waits_below_the_first_price():
     """2 % below 100; as much as the first order cost, 50, buys 0.509 with the fee."""
     ladder = {"steps": 2, "spacingPercent": 2, "sizeFactor": 1, "capPercent": 100}
-    found = step_ask(held(), document({"stopLossPercent": 50}, ladder), MARKET, RULES, share=D(1000))
+    found = step_ask(
+        held(), document({"stopLossPercent": 50}, ladder), MARKET, RULES, share=D(1000), equity=D(1000), risk=RiskLimits()
+    )
     assert Ask("buy", "limit", D("0.509"), "LadderStep", D("98.00")) == found
-    assert step_ask(held(buys=3), document({"stopLossPercent": 50}, ladder), MARKET, RULES, share=D(1000)) is None
-    assert step_ask(held(), document({"stopLossPercent": 1}, ladder), MARKET, RULES, share=D(1000)) is None
+    assert (
+        step_ask(
+            held(buys=3),
+            document({"stopLossPercent": 50}, ladder),
+            MARKET,
+            RULES,
+            share=D(1000),
+            equity=D(1000),
+            risk=RiskLimits(),
+        )
+        is None
+    )
+    assert (
+        step_ask(
+            held(), document({"stopLossPercent": 1}, ladder), MARKET, RULES, share=D(1000), equity=D(1000), risk=RiskLimits()
+        )
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "amount"),
+    [
+        (RiskLimits(max_position_percent=8), "0.316"),  # of 80 there are 49 in the position, at the step's price
+        (RiskLimits(max_position_percent=5), None),
+        (RiskLimits(max_order_notional=D(20)), "0.203"),
+        (RiskLimits(max_order_notional=D(4)), None),  # less than the market takes
+    ],
+)
+def test_a_step_stays_within_its_owners_limits(limits, amount):
+    """A purchase like any other: 0.5 are held, the step waits at 98, and it is made smaller or not at all."""
+    ladder = {"steps": 2, "spacingPercent": 2, "sizeFactor": 1, "capPercent": 100}
+    rule = document({"stopLossPercent": 50}, ladder)
+    found = step_ask(held(), rule, MARKET, RULES, share=D(1000), equity=D(1000), risk=limits)
+    assert amount == (found and str(found.amount))
 
 
 @pytest.mark.parametrize(("price", "expected"), [(D(100), D("0.500")), (D(9), D(0)), (None, D("0.500"))])

@@ -6,7 +6,7 @@ from tradewind_api.fold import fold
 from tradewind_api.heard import heard
 from tradewind_api.ledger import Intended, LedgerState, Position, event
 from tradewind_engine.trading.identity import client_order_id, epoch_of
-from tradewind_engine.trading.reconcile import compare_balances
+from tradewind_engine.trading.reconcile import compare_balances, is_small_change, written_off
 from tradewind_engine.trading.rounding import MarketRules
 
 RULES = {"BTC/USDT": MarketRules("BTC/USDT", Decimal("0.001"))}
@@ -49,6 +49,16 @@ def test_less_than_a_step_is_dust():
     """Booked, not shown."""
     found = compare("4.9995")
     assert (1, ()) == (len(found.adjustments), found.shown)
+
+
+def test_what_a_fee_in_base_leaves_is_small_change_and_more_than_a_step_is_not():
+    """Both leave the ledger whole, and what they cost is in the realized profit: cash is capital and gains less costs still."""
+    for amount, small in (("0.0009", True), ("0.001", False), ("0.3", False)):
+        gone = written_off("BTC/USDT", Decimal(amount), Decimal("0.001"))
+        assert (small, "Dust") == (is_small_change(gone), gone.reason.partition(":")[0])
+        held = STATE.model_copy(update={"positions": {"BTC/USDT": Position(amount=Decimal(amount), cost=Decimal(3))}})
+        after = fold([event("u", 1, seq=1, at_ms=0, data=gone)], held)
+        assert ({}, STATE.cash, STATE.realized_pnl - 3) == (after.positions, after.cash, after.realized_pnl)
 
 
 def test_missing_cash_is_shown():

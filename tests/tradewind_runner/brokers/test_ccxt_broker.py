@@ -2,17 +2,18 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from decimal import Decimal
 
 import aiohttp
 import pytest
+from asked_order import asked
 from scripted_http import ScriptedExchange
 
-from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.orders import Patience
-from tradewind_runner.brokers import ccxt_client
+from tradewind_runner.brokers import ccxt_client, lines
 from tradewind_runner.brokers.ccxt import CcxtBroker
 from tradewind_runner.brokers.errors import (
     CredentialsRefusedError,
@@ -31,18 +32,8 @@ BTC, CID = "BTC/USDT", client_order_id("uid", 1, 1)
 CREDENTIAL = ExchangeCredential(id="k", version=1, api_key="APIKEY-CANARY", secret="SECRET-CANARY")
 
 
-def intent(number=1, *, side="buy", amount="1", price=None, stop=None):
-    return Intended(
-        client_order_id=client_order_id("uid", 1, number),
-        symbol=BTC,
-        side=side,
-        order_type="stop" if stop else "limit" if price else "market",
-        amount=amount,
-        price=price,
-        stop_price=stop,
-        candle_open_ms=0,
-        reason="Entry",
-    )
+def intent(number=1, **order):
+    return asked(client_order_id("uid", 1, number), BTC, **order)
 
 
 @contextlib.asynccontextmanager
@@ -262,12 +253,74 @@ async def test_the_last_word_on_an_order_is_asked_for_when_it_has_its_connection
 
     async with connected() as (exchange, broker):
         monkeypatch.setattr(aiohttp.TCPConnector, "connect", connecting)
+        monkeypatch.setattr(lines, "KEPT_S", 0)
         with pytest.raises(HeldBackError):
             await broker.place(intent(1), no)
+        assert (["connected", "asked"], []) == (heard, exchange.posts)
         await broker.find(BTC, CID)
-        assert (["connected", "asked", "connected"], []) == (heard, exchange.posts)
+        assert ([], None) == (exchange.posts, exchange.book.get(CID))
         await broker.place(intent(2))
         assert [client_order_id("uid", 1, 2)] == [post["newClientOrderId"] for post in exchange.posts]
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+async def test_a_market_order_by_its_outline_is_the_request_and_the_report_that_ccxt_would_have_made(side):
+    async with connected() as (exchange, broker):
+        assert {(BTC, "buy"), (BTC, "sell")} == set(broker._outlines)
+        assert [] == exchange.posts
+        order = {"side": side, "amount": "0.12345"} | ({"most": "60000"} if side == "buy" else {})
+        reports = [await broker.place(intent(1, **order))]
+        broker._outlines.clear()
+        reports.append(await broker.place(intent(2, **order)))
+        own = {"newClientOrderId", "timestamp", "signature"}
+        first, second = ([(name, value) for name, value in post.items() if name not in own] for post in exchange.posts)
+        assert first == second
+        assert list(exchange.posts[0]) == list(exchange.posts[1])
+        assert [(report.status, report.filled, len(report.trades)) for report in reports] == [
+            ("Filled", Decimal("0.12345"), 1)
+        ] * 2
+
+
+async def test_an_order_by_an_outline_that_ccxt_would_not_have_sent_is_looked_up_before_it_is_believed():
+    async with connected() as (exchange, broker):
+        known = broker._outlines[BTC, "buy"]
+        parameters = {**known.asked.parameters, "timeInForce": "FOK"}
+        broker._outlines[BTC, "buy"] = replace(known, asked=known.asked._replace(parameters=parameters))
+        with pytest.raises(OutcomeUnknownError):
+            await broker.place(intent(most="60000"))
+        assert ("Filled", 1) == ((await broker.find(BTC, CID)).status, len(exchange.posts))
+
+
+async def test_an_order_that_was_answered_is_never_taken_for_refused_because_ccxt_trips_over_it_afterwards(monkeypatch):
+    async with connected() as (exchange, broker):
+        from ccxt.base.errors import BadRequest
+
+        def refuse(*_):
+            raise BadRequest("too late")
+
+        monkeypatch.setattr(broker._api, "parse_order", refuse)
+        with pytest.raises(OutcomeUnknownError):
+            await broker.place(intent(most="60000"))
+        assert 1 == len(exchange.posts)
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+async def test_looking_at_what_ccxt_would_send_sends_nothing_even_where_it_tries_again_and_another_way(swallowed, monkeypatch):
+    async with connected() as (exchange, broker):
+        asked = len(exchange.requests)
+
+        async def create_order(*_):
+            with contextlib.suppress(Exception):
+                await broker._api.fetch(f"http://127.0.0.1:{exchange.port}/api/v3/order", "POST", {}, "a=1")
+            if swallowed:
+                with contextlib.suppress(BaseException):
+                    await broker._api.privatePostOrder({"symbol": "BTCUSDT"})
+            return await broker._api.privatePostOrder({"symbol": "ETHUSDT"})
+
+        monkeypatch.setattr(broker._api, "create_order", create_order)
+        found = await broker._client.asked_for(BTC, "market", "buy", "1", None, {})
+        assert ("POST", {"symbol": "ETHUSDT"}) == (found.method, found.parameters)
+        assert asked == len(exchange.requests)
 
 
 async def test_an_answer_of_ten_megabytes_is_not_read():

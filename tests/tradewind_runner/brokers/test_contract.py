@@ -115,6 +115,17 @@ class TestContract:
         report = await world.broker.find(BTC, intent.client_order_id)
         assert (order.trade_ids, "Filled") == ({trade.trade_id for trade in report.trades}, report.status)
 
+    @pytest.mark.parametrize(("times", "bought"), [("0.99", False), ("1.01", True)])
+    async def test_a_purchase_at_the_market_goes_no_further_than_its_limit_and_never_rests(self, world, times, bought):
+        """Where nothing is offered up to it, it has ended with nothing, and its money is free."""
+        intent = world.intent(times=times).model_copy(update={"order_type": "market"})
+        order = await world.desk.submit(intent)
+        assert (("Filled", Decimal("0.01")) if bought else ("Expired", Decimal(0))) == (order.status, order.filled)
+        assert [] == await world.broker.open_orders(BTC)
+        balances = await world.broker.balances()
+        assert balances.total == balances.free
+        assert bought or START == balances.free["USDT"]
+
     async def test_an_order_that_never_was_is_not_found(self, world):
         assert None is await world.broker.find(BTC, world.intent().client_order_id)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind_engine.trading.identity import ALPHABET, CHARACTERS
-from tradewind_runner.brokers.dialects import DIALECTS, WITHOUT_ROOM, dialect_of
+from tradewind_runner.brokers.dialects import DIALECTS, REFUSED, dialect_of
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_a_uuid_of_somebody_else_stays_what_it_is():
     assert "web_1" == dialect_of("coinbase").read("web_1")
 
 
-@pytest.mark.parametrize("ccxt_id", sorted(WITHOUT_ROOM))
-def test_an_exchange_without_room_for_our_ids_is_refused(ccxt_id):
+@pytest.mark.parametrize("ccxt_id", [*sorted(REFUSED), "whitebit", "binanceusdm"])
+def test_an_exchange_that_is_known_not_to_do_or_is_not_known_is_refused(ccxt_id):
     with pytest.raises(ValueError, match="cannot be traded on"):
         dialect_of(ccxt_id)

@@ -4,9 +4,10 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from asked_order import asked
 from virtual_time import run_virtually
 
-from tradewind_api.ledger import Intended, LedgerState, Position
+from tradewind_api.ledger import LedgerState, Position
 from tradewind_engine.trading.book import Book, Print
 from tradewind_engine.trading.commission import Fees
 from tradewind_engine.trading.orders import Report
@@ -20,18 +21,8 @@ STATE = LedgerState(currency="USDT", cash=Decimal(10_000), positions={BTC: Posit
 BOOK = Book(((Decimal(99), Decimal(2)), (Decimal(98), Decimal(3))), ((Decimal(100), Decimal(1)), (Decimal(101), Decimal(2))))
 
 
-def intent(cid="c1", *, side="buy", amount="2", price=None, stop=None):
-    return Intended(
-        client_order_id=cid,
-        symbol=BTC,
-        side=side,
-        order_type="stop" if stop else "limit" if price else "market",
-        amount=amount,
-        price=price,
-        stop_price=stop,
-        candle_open_ms=0,
-        reason="Entry",
-    )
+def intent(cid="c1", *, amount="2", **order):
+    return asked(cid, BTC, amount=amount, **order)
 
 
 def broker(state=STATE, book=BOOK):

@@ -1,21 +1,24 @@
-"""Market data over REST: depth, trades, average price and tickers.
+"""The public calls, without a transport: parameters in, the answer's JSON out. REST and ws-api share them.
 
 Source: the exchange's public documentation of its spot REST API (market data). Aggregate trades have the number of their first
 trade, so their numbers rise but have gaps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from aiohttp import web
-
+from tradewind_api.document.model import TIMEFRAME_MS
+from tradewind_engine.candles import CandleError
 from tradewind_engine.trading.book import Print
-from tradewind_simulator.dialect import Handler, answer, find_listing, limit, names_of, number
-from tradewind_simulator.errors import DialectError
+from tradewind_simulator import weights
+from tradewind_simulator.dialect import Answering, find_listing, limit, names_of, number
+from tradewind_simulator.errors import DialectError, missing
 from tradewind_simulator.exchange import Listing, SimulatedExchange
+from tradewind_simulator.klines import DEFAULT, MOST, klines, rows
 from tradewind_simulator.market import books, depth
 from tradewind_simulator.market.statistics import Aggregate, Day, aggregates, day, last_trades
 from tradewind_simulator.streams.payloads import best, partial_depth
+from tradewind_simulator.weights import Weight
 
 MOST_LEVELS, MOST_TRADES = 5000, 1000
 DEFAULT_LEVELS, DEFAULT_TRADES = 100, 500
@@ -29,41 +32,56 @@ class Published(Protocol):
     moment_ms: int
 
 
-class RestMarket:
-    """Handlers over one exchange. Depth is that of the published moment, so that it fits between two diffs of the streams."""
+class MarketCalls:
+    """All of them, over one exchange. Depth is of the published moment, so that it fits between two diffs of the streams."""
 
     def __init__(self, exchange: SimulatedExchange, published: Published) -> None:
         self._exchange, self._published = exchange, published
 
-    def handlers(self) -> dict[str, tuple[Handler, int]]:
-        """Return handler and weight by path below `/api/v3/`."""
+    def by_path(self) -> dict[str, tuple[Answering, Weight]]:
+        """Return call and weight by path below `/api/v3/`."""
         return {
-            "depth": (self.depth, 5),
+            "depth": (self.depth, weights.depth),
             "trades": (self.trades, 25),
+            "historicalTrades": (self.historical_trades, 25),
             "aggTrades": (self.aggregate_trades, 4),
+            "klines": (self.klines, 2),
+            "uiKlines": (self.klines, 2),
             "avgPrice": (self.average_price, 2),
-            "ticker/24hr": (self.day, 2),
-            "ticker/bookTicker": (self.book_ticker, 2),
+            "ticker/24hr": (self.day, weights.day),
+            "ticker/price": (self.price, weights.ticker),
+            "ticker/bookTicker": (self.book_ticker, weights.ticker),
         }
 
-    async def depth(self, request: web.Request) -> web.Response:
+    def depth(self, params: Mapping[str, str]) -> object:
         """Answer the book and the number of its last update."""
-        listing = self._listing(request)
-        count = limit(request.query.get("limit"), default=DEFAULT_LEVELS, most=MOST_LEVELS)
+        listing = self._listing(params)
+        count = limit(params.get("limit"), default=DEFAULT_LEVELS, most=MOST_LEVELS)
         moment = self._published.moment_ms
-        return answer(partial_depth(books.book(listing, moment), depth.update_id(listing, moment), count))
+        return partial_depth(books.book(listing, moment), depth.update_id(listing, moment), count)
 
-    async def trades(self, request: web.Request) -> web.Response:
+    def trades(self, params: Mapping[str, str]) -> object:
         """Answer the newest trades, oldest first."""
-        listing = self._listing(request)
-        count = limit(request.query.get("limit"), default=DEFAULT_TRADES, most=MOST_TRADES)
-        return answer([_trade(item) for item in last_trades(listing, self._exchange.clock.now_ms(), count)])
+        listing = self._listing(params)
+        count = limit(params.get("limit"), default=DEFAULT_TRADES, most=MOST_TRADES)
+        return [_trade(item) for item in last_trades(listing, self._exchange.clock.now_ms(), count)]
 
-    async def aggregate_trades(self, request: web.Request) -> web.Response:
+    def historical_trades(self, params: Mapping[str, str]) -> object:
+        """Answer trades from `fromId` on, or else the newest; oldest first."""
+        listing, now = self._listing(params), self._exchange.clock.now_ms()
+        first = number(params.get("fromId"), "fromId")
+        if first is None:
+            return self.trades(params)
+        count = limit(params.get("limit"), default=DEFAULT_TRADES, most=MOST_TRADES)
+        since = books.moment_before(listing, first)
+        found = books.trades(listing, since, min(now, since + count * listing.source.step_ms))
+        return [_trade(item) for item in found if item.trade_id >= first][:count]
+
+    def aggregate_trades(self, params: Mapping[str, str]) -> object:
         """Answer aggregate trades: the newest, or those from `fromId` on, or those between two times."""
-        listing, query, now = self._listing(request), request.query, self._exchange.clock.now_ms()
-        count = limit(query.get("limit"), default=DEFAULT_TRADES, most=MOST_TRADES)
-        first_id, start, end = (number(query.get(name), name) for name in ("fromId", "startTime", "endTime"))
+        listing, now = self._listing(params), self._exchange.clock.now_ms()
+        count = limit(params.get("limit"), default=DEFAULT_TRADES, most=MOST_TRADES)
+        first_id, start, end = (number(params.get(name), name) for name in ("fromId", "startTime", "endTime"))
         if first_id is not None:
             if start is not None or end is not None:
                 raise DialectError(-1128, "Combination of optional parameters invalid.")
@@ -75,23 +93,43 @@ class RestMarket:
             found = books.trades(listing, until - HOUR_MS if start is None else start - 1, until)
         else:
             found = last_trades(listing, now, 2 * count)
-            return answer([_aggregate(item) for item in aggregates(found)[-count:]])
-        return answer([_aggregate(item) for item in aggregates(found)[:count]])
+            return [_aggregate(item) for item in aggregates(found)[-count:]]
+        return [_aggregate(item) for item in aggregates(found)[:count]]
 
-    async def average_price(self, request: web.Request) -> web.Response:
+    def klines(self, params: Mapping[str, str]) -> object:
+        """Answer candles, the one in progress last."""
+        listing, interval = self._listing(params), params.get("interval", "")
+        if not interval:
+            raise missing("interval")
+        if interval not in TIMEFRAME_MS or TIMEFRAME_MS[interval] % listing.source.step_ms:
+            raise DialectError(-1120, "Invalid interval.")
+        try:
+            candles = klines(
+                listing.source,
+                interval,
+                now_ms=self._exchange.clock.now_ms(),
+                start_ms=number(params.get("startTime"), "startTime"),
+                end_ms=number(params.get("endTime"), "endTime"),
+                limit=limit(params.get("limit"), default=DEFAULT, most=MOST),
+            )
+        except CandleError as exc:
+            raise DialectError(-1100, str(exc)) from exc
+        return rows(candles, interval)
+
+    def average_price(self, params: Mapping[str, str]) -> object:
         """Answer the average of the last five minutes, weighted by volume."""
-        listing, now = self._listing(request), self._exchange.clock.now_ms()
+        listing, now = self._listing(params), self._exchange.clock.now_ms()
         minutes = max(AVERAGE_MINUTES * 60_000, listing.source.step_ms)
         candles = listing.source.candles(now - minutes, now + 1, now)
         volume = float(candles.volume.sum()) if len(candles) else 0.0
         price = float((candles.volume * candles.close).sum()) / volume if volume else _last_price(listing, now)
         newest = last_trades(listing, now, 1)
         closed = newest[0].time_ms if newest else now
-        return answer({"mins": AVERAGE_MINUTES, "price": f"{price:.8f}", "closeTime": closed})
+        return {"mins": AVERAGE_MINUTES, "price": f"{price:.8f}", "closeTime": closed}
 
-    async def day(self, request: web.Request) -> web.Response:
+    def day(self, params: Mapping[str, str]) -> object:
         """Answer the last 24 hours of one, some or all symbols."""
-        now, short = self._exchange.clock.now_ms(), request.query.get("type", "FULL")
+        now, short = self._exchange.clock.now_ms(), params.get("type", "FULL")
         if short not in {"FULL", "MINI"}:
             raise DialectError(-1139, "Invalid ticker type.")
 
@@ -99,9 +137,14 @@ class RestMarket:
             found = day(listing, now)
             return _mini_day(listing, found) if short == "MINI" else _full_day(listing, found, now)
 
-        return self._each(request, tell)
+        return self._each(params, tell)
 
-    async def book_ticker(self, request: web.Request) -> web.Response:
+    def price(self, params: Mapping[str, str]) -> object:
+        """Answer the newest price of one, some or all symbols."""
+        now = self._exchange.clock.now_ms()
+        return self._each(params, lambda listing: {"symbol": listing.symbol.id, "price": f"{_last_price(listing, now):.8f}"})
+
+    def book_ticker(self, params: Mapping[str, str]) -> object:
         """Answer the best bid and ask of one, some or all symbols."""
         now = self._exchange.clock.now_ms()
 
@@ -110,20 +153,19 @@ class RestMarket:
             bid, ask = best(top.bids), best(top.asks)
             return {"symbol": listing.symbol.id, "bidPrice": bid[0], "bidQty": bid[1], "askPrice": ask[0], "askQty": ask[1]}
 
-        return self._each(request, tell)
+        return self._each(params, tell)
 
-    def _listing(self, request: web.Request) -> Listing:
-        return find_listing(self._exchange, request.query.get("symbol"))
+    def _listing(self, params: Mapping[str, str]) -> Listing:
+        return find_listing(self._exchange, params.get("symbol"))
 
-    def _each(self, request: web.Request, tell: Callable[[Listing], dict[str, Any]]) -> web.Response:
+    def _each(self, params: Mapping[str, str], tell: Callable[[Listing], dict[str, Any]]) -> object:
         """Answer an object for `symbol`, a list for `symbols` or for all."""
-        query = request.query
-        if "symbol" in query and "symbols" in query:
+        if "symbol" in params and "symbols" in params:
             raise DialectError(-1128, "Combination of optional parameters invalid.")
-        if "symbol" in query:
-            return answer(tell(self._listing(request)))
-        names: Sequence[str] = names_of(query["symbols"]) if "symbols" in query else list(self._exchange.listings)
-        return answer([tell(find_listing(self._exchange, name)) for name in names])
+        if "symbol" in params:
+            return tell(self._listing(params))
+        names: Sequence[str] = names_of(params["symbols"]) if "symbols" in params else list(self._exchange.listings)
+        return [tell(find_listing(self._exchange, name)) for name in names]
 
 
 def _last_price(listing: Listing, now_ms: int) -> float:
