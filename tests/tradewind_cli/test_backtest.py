@@ -118,7 +118,7 @@ def test_a_bad_option_is_named(recorded, options, code, message):
     """Nothing that was asked for is left out silently, and no trace of a program is shown."""
     data = recorded / "ohlcv/coinbase_BTCUSD_1d_2014-2018.parquet"
     done = tw("backtest", "run", "sma-crossover", "--data", data, "--timeframe", "1d", *options)
-    assert (code, "") == (done.returncode, done.stdout)
+    assert (code, "") == (done.returncode, done.stdout), done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -1,5 +1,8 @@
 """Candles: bad ones are refused by row and column, gaps are kept, long ones are made of whole short ones."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,6 +96,18 @@ def test_a_parquet_column_that_is_no_number_is_named(tmp_path, changed, message)
     """With its type and what is wanted."""
     with pytest.raises(CandleError, match=message):
         parquet(tmp_path / "bad.parquet", **changed)
+
+
+def test_no_thread_is_left_by_a_parquet_file(tmp_path):
+    """A thread of Arrow's that lets go of a file's bytes while Python ends aborts the process, once in thousands."""
+    parquet(tmp_path / "a.parquet")
+    count = "len(__import__('os').listdir('/proc/self/task'))"
+    code = (
+        "import pathlib, sys, tradewind_engine.candle_files as files, pyarrow.parquet;"
+        f"before = {count}; files.read_candle_file(pathlib.Path(sys.argv[1])); print({count} - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.parquet"], capture_output=True, text=True, check=True)
+    assert "0\n" == done.stdout
 
 
 def test_an_empty_parquet_has_no_candle(tmp_path):

@@ -1,6 +1,5 @@
 """Trade files: CSV or Parquet with the columns ts (UTC ms), id, side (of the taker), price, amount (base)."""
 
-import io
 from decimal import Decimal
 
 from tradewind_engine.trading.book import Print
@@ -17,7 +16,7 @@ def parse_trades(content: bytes, *, parquet: bool) -> TradeTape:
     from pyarrow import parquet as files  # noqa: PLC0415
 
     try:
-        table = files.read_table(io.BytesIO(content)) if parquet else csv.read_csv(io.BytesIO(content))
+        table = files.read_table(pa.BufferReader(content)) if parquet else csv.read_csv(pa.BufferReader(content))
         columns = [table.column(name).to_pylist() for name in COLUMNS]
     except (pa.ArrowException, OSError, KeyError) as exc:
         raise FeedError(f"this is no trade file with the columns {', '.join(COLUMNS)}: {exc}") from None
