@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import ccxt.async_support
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from simulator_process import Server
 
+from tradewind_api.exchange_keys import ANY_ADDRESS, QUESTIONS
 from tradewind_api.runner import Endpoint, ExchangeConfig
-from tradewind_portal.keys.verify import binance
+from tradewind_portal.keys.verify import ask
 from tradewind_portal.keys.verifying import PROGRAM, Secrets, Verifier
 from tradewind_portal.problems import Problem
 
@@ -92,33 +94,65 @@ async def test_what_an_exchange_says_decides(
     assert "canary" not in str(caught.value) + repr(caught.value.errors)
 
 
-class Told:
-    """As much of ccxt as the question needs."""
-
-    def __init__(self, **changes: Any) -> None:
-        self.options: dict[str, Any] = {}
-        self.answer = {**GOOD, **changes}
-
-    def load_time_difference(self) -> None:
-        pass
-
-    def sapi_get_account_apirestrictions(self) -> dict[str, Any]:
-        return self.answer
-
-
-@pytest.mark.parametrize("value", [True, "false", None, 0, "no"])
-def test_anything_but_a_plain_no_is_a_key_that_withdraws(value: Any):
-    """And anything but a plain yes one that cannot trade."""
-    assert binance(Told(enableWithdrawals=value))["canWithdraw"]
-    assert binance(Told(enableSpotAndMarginTrading=value))["canTrade"] is (value is True)
+OTHERS = {
+    "okx": ("/api/v5/account/config", {"code": "0", "data": [{"perm": "read_only,trade", "ip": ""}]}, "OK-ACCESS-KEY"),
+    "bybit": (
+        "/v5/user/query-api",
+        {
+            "retCode": 0,
+            "result": {"readOnly": 0, "ips": ["*"], "permissions": {"Spot": ["SpotTrade"], "Wallet": [], "FiatP2P": []}},
+        },
+        "X-BAPI-API-KEY",
+    ),
+    "kucoin": ("/api/v1/user/api-key", {"code": "200000", "data": {"permission": "General,Spot"}}, "KC-API-KEY"),
+}
+TIMES = {
+    "/api/v5/public/time": {"code": "0", "data": [{"ts": "1700000000000"}]},
+    "/v5/market/time": {"retCode": 0, "result": {"timeSecond": "1700000000"}, "time": 1_700_000_000_000},
+    "/api/v1/timestamp": {"code": "200000", "data": 1_700_000_000_000},
+}
 
 
-def test_what_a_key_may_beyond_is_told():
-    """Any address, margin, futures, transfers: warnings, for none of them moves funds out."""
-    more = {name: True for name, value in GOOD.items() if value is False and name != "enableWithdrawals"}
-    warnings = binance(Told(**more, ipRestrict=False))["warnings"]
-    assert 5 == len(warnings)
-    assert "works from any address" in warnings[0]
+@pytest.mark.parametrize("name", OTHERS)
+async def test_other_exchanges_are_asked_in_their_own_words(name: str):
+    """Real ccxt over real sockets: the documented question, signed, and its documented answer."""
+    path, answer, header = OTHERS[name]
+    asked: list[str | None] = []
+
+    async def said(request: web.Request) -> web.Response:
+        if request.path == path:
+            asked.append(request.headers.get(header))
+        return web.json_response(answer if request.path == path else TIMES[request.path])
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", said)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    here = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    exchange = getattr(ccxt, name)({"apiKey": KEY.api_key, "secret": KEY.secret, "password": "p", "enableRateLimit": False})
+    exchange.urls["api"] = dict.fromkeys(exchange.urls["api"], here)
+    try:
+        found = await asyncio.to_thread(ask, exchange, QUESTIONS[name])
+    finally:
+        await runner.cleanup()
+    assert {"canTrade": True, "canWithdraw": False, "warnings": [ANY_ADDRESS]} == found
+    assert [KEY.api_key] == asked
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_is_one_that_ccxt_knows(name: str):
+    """By that name, in what the portal asks with and in what bots do."""
+    assert callable(getattr(getattr(ccxt, name)(), QUESTIONS[name].call))
+    assert hasattr(getattr(ccxt.async_support, name), QUESTIONS[name].call)
+
+
+async def test_a_key_without_its_third_part_is_told_what_is_missing():
+    """Before anybody is asked."""
+    with pytest.raises(Problem) as caught:
+        await Verifier().check(ExchangeConfig(name="okx", ccxt_id="okx"), KEY)
+    assert "KeyInvalid" == caught.value.code
+    assert "passphrase" in caught.value.detail
 
 
 async def test_an_exchange_whose_keys_cannot_be_asked_about_is_refused():

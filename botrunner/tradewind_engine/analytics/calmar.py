@@ -11,7 +11,7 @@ def calmar(growth: float | None, drawdown: float) -> float | None:
     Returns:
         None without a drawdown or without a growth rate.
 
-    >>> calmar(0.3, 0.2)
-    1.5
+    >>> calmar(0.5, 0.25)
+    2.0
     """
     return growth / drawdown if growth is not None and drawdown > 0 else None

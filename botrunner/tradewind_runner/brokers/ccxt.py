@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from tradewind_api.decimals import format_decimal
-from tradewind_api.exchange_keys import key_fault
+from tradewind_api.exchange_keys import QUESTIONS, UNREADABLE, key_fault
 from tradewind_api.ledger import Intended
 from tradewind_api.runner import ExchangeConfig, ExchangeCredential
 from tradewind_engine.trading.identity import CHARACTERS
@@ -32,7 +32,6 @@ from tradewind_runner.brokers.user_stream import user_stream
 from tradewind_runner.exchange_clock import ExchangeClock
 
 PAGE = 500
-RESTRICTIONS = {"binance": "sapi_get_account_apirestrictions"}  # ccxt's name of the question what a key may do
 Result = TypeVar("Result")
 
 
@@ -138,13 +137,13 @@ class CcxtBroker:
 
     async def key_trouble(self) -> str:
         """Return why the key must not be traded with; see the port."""
-        name = RESTRICTIONS.get(self._config.ccxt_id)
-        if name is None:
-            return ""
-        found = await self._ask(self._client.call, getattr(self._api, name))
+        question = QUESTIONS.get(self._config.ccxt_id)
+        if question is None:
+            return f"CredentialsRefused: what a key of {self._config.ccxt_id} may do cannot be asked: it might withdraw"
+        found = await self._ask(self._client.call, getattr(self._api, question.call))
         try:
-            return key_fault(found)
-        except (KeyError, TypeError) as exc:
+            return key_fault(question.read(found))
+        except UNREADABLE as exc:
             raise OutcomeUnknownError("the answer does not say what the key may do") from exc
 
     async def warm(self, orders: int) -> None:

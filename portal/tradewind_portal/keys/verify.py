@@ -11,10 +11,9 @@ import importlib
 import json
 import resource
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from tradewind_api.exchange_keys import can_trade, can_withdraw
+from tradewind_api.exchange_keys import QUESTIONS, UNREADABLE, Question
 
 TIMEOUT_MS = 10_000
 Answer = dict[str, Any]
@@ -29,43 +28,33 @@ def main() -> int:
 
 
 def verify(asked: dict[str, Any]) -> Answer:
-    """Return `{canTrade, canWithdraw, warnings}`, or `{error}`: Invalid, Skew, Forbidden, Unavailable, NotCheckable."""
-    permissions = PERMISSIONS.get(asked["ccxtId"])
-    if permissions is None:
+    """Return `{canTrade, canWithdraw, warnings}`, or `{error}`, a name that `verifying.py` explains."""
+    question = QUESTIONS.get(asked["ccxtId"])
+    if question is None:
         return {"error": "NotCheckable"}
+    exchange = _exchange(asked)
+    if exchange.requiredCredentials["password"] and not exchange.password:
+        return {"error": "NoPassword"}
+    return ask(exchange, question)
+
+
+def ask(exchange: Any, question: Question) -> Answer:
+    """Return what an exchange of ccxt's says, signed in its own time; see `verify`."""
     from ccxt.base import errors  # noqa: PLC0415 - heavy, and only this process may
 
-    exchange = _exchange(asked)
     try:
-        return permissions(exchange)
+        exchange.options["adjustForTimeDifference"] = True
+        exchange.load_time_difference()
+        found = question.read(getattr(exchange, question.call)())
     except errors.InvalidNonce:
         return {"error": "Skew"}
     except (errors.AuthenticationError, errors.BadRequest, errors.BadSymbol):
         return {"error": "Invalid"}
     except errors.NetworkError:
         return {"error": "Unavailable"}
-    except (errors.BaseError, KeyError, TypeError, ValueError, AttributeError):
+    except (errors.BaseError, *UNREADABLE):
         return {"error": "Unreadable"}
-
-
-def binance(exchange: Any) -> Answer:
-    """Return what `GET /sapi/v1/account/apiRestrictions` says of a key."""
-    exchange.options["adjustForTimeDifference"] = True
-    exchange.load_time_difference()
-    found = exchange.sapi_get_account_apirestrictions()
-    warnings = [text for name, text in BINANCE_WARNINGS.items() if found.get(name) is True]
-    if found["ipRestrict"] is not True:
-        warnings.insert(0, "the key works from any address: restrict it to the platform's")
-    return {"canTrade": can_trade(found), "canWithdraw": can_withdraw(found), "warnings": warnings}
-
-
-BINANCE_WARNINGS = {
-    "enableMargin": "the key may borrow (margin): bots do not need it",
-    "enableFutures": "the key may trade futures: bots do not need it",
-    "enableInternalTransfer": "the key may move funds to sub-accounts: bots do not need it",
-    "permitsUniversalTransfer": "the key may move funds between wallets: bots do not need it",
-}
-PERMISSIONS: dict[str, Callable[[Any], Answer]] = {"binance": binance}
+    return {"canTrade": found.trade, "canWithdraw": found.withdraw, "warnings": list(found.warnings)}
 
 
 def _exchange(asked: dict[str, Any]) -> Any:

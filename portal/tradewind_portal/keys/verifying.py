@@ -83,8 +83,11 @@ def _refusal(error: str, exchange: str) -> Problem:
             return _no(
                 "KeyInvalid", "/apiKey", f"{exchange} does not accept this key: is it copied whole, active, of {exchange}?"
             )
+        case "NoPassword":
+            detail = f"keys of {exchange} have a third part, the passphrase: give it along (`tw keys add --password`)"
+            return _no("KeyInvalid", "/password", detail)
         case "NotCheckable":
-            detail = f"what a key of {exchange} may do cannot be checked yet, so none is taken: it might withdraw"
+            detail = f"what a key of {exchange} may do cannot be asked, so none is taken: it might withdraw"
             return _no("KeyNotCheckable", "/exchange", detail)
         case "Unavailable" | "Skew":
             detail = f"{exchange} did not answer, so the key was not checked and not kept; try again"
