@@ -104,9 +104,10 @@ class Entries:
         return self._all.get(cid)
 
     def add(self, entry: Entry) -> None:
-        """Take in an order."""
+        """Take in an order, the newest."""
         self._all[entry.cid] = entry
-        self.changed(entry)
+        if not entry.order.closed:
+            self._open[entry.cid] = entry
 
     def changed(self, entry: Entry) -> None:
         """Take note of what became of an order; one that had ended may be open again, in its old place."""
