@@ -3,6 +3,9 @@
 aiohttp reads the authorities of the system twice while it is imported, 30 ms each, for requests that name no TLS context. Ours
 name one; one that did not would trust nobody and fail. The one context is made by a thread meanwhile: reading its authorities
 takes 30 ms and needs no interpreter. And nothing that is imported is garbage, so nobody need look for it.
+
+numpy's BLAS begins with a thread for each processor, and each waits for work at full speed for 70 ms, beside the imports. A bot
+has no work for them.
 """
 
 import gc
@@ -12,6 +15,7 @@ import threading
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 gc.disable()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _named = {name: os.environ.get(name) for name in AUTHORITIES}
 os.environ.update(dict.fromkeys(AUTHORITIES, os.devnull))
 import aiohttp  # noqa: E402, F401 - see above

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
 
@@ -82,6 +83,14 @@ def test_a_bots_process_stays_lean():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_a_bots_process_begins_with_one_thread():
+    """BLAS would begin one for each processor, which waits for work at full speed beside the imports."""
+    code = "import os, tradewind_runner.bot; print(len(os.listdir('/proc/self/task')))"
+    clean = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean)
+    assert "1" == done.stdout.strip()
 
 
 async def test_a_bot_that_trades_is_not_held_up_by_a_look_for_garbage_at_each_order():
