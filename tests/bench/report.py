@@ -4,19 +4,39 @@ import importlib.metadata
 import json
 import os
 import platform
+import statistics
+import subprocess
 import sys
+import time
 from pathlib import Path
+
+ROUNDS, TIMES = 1_000_000, 7
 
 
 def machine(*packages):
-    """Print processor, cores, load, memory and versions."""
+    """Print processor, cores, load, memory and versions; and how fast it is now, which an hour later may be half as fast."""
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?"
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     print(f"{model}, {cores} cores, {memory:.1f} GiB, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}")
+    loop, start = (statistics.median(once() for _ in range(TIMES)) * 1000 for once in (_empty_loop, _start))
+    print(f"a million rounds of an empty Python loop: {loop:.0f} ms; a new process that imports asyncio: {start:.0f} ms")
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages))
+
+
+def _empty_loop():
+    began = time.perf_counter()
+    for _ in range(ROUNDS):
+        pass
+    return time.perf_counter() - began
+
+
+def _start():
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import asyncio"], check=True)
+    return time.perf_counter() - began
 
 
 class Figures:
