@@ -2,10 +2,11 @@
 
 That is measured from two moments on: when the message that closed the candle is there, and when the strategy has spoken.
 
-As in the image, our modules are compiled to bytecode first. Against the real simulated exchange on loopback, which lists 1,500
-symbols at 600 times the speed. The wire is the socket: an order counts when its bytes are given to the kernel. The limiter of
-ccxt is off, ours is on. What the disk alone takes, in the same folder, stands beside it, and what a bare loop of about
-as long takes: a machine that is shared with others takes the processor away from that too, and calls it used.
+As in the image, our modules are compiled to bytecode first, and the interpreter is Debian's where there is one. Against the
+real simulated exchange on loopback, which lists 1,500 symbols at 600 times the speed. The wire is the socket: an order counts
+when its bytes are given to the kernel. The limiter of ccxt is off, ours is on. What the disk alone takes, in the same folder,
+stands beside it, and what a bare loop of about as long takes: a machine that is shared with others takes the processor away
+from that too, and calls it used.
 """
 
 import argparse

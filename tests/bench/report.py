@@ -20,7 +20,8 @@ def machine(*packages):
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    print(f"{model}, {cores} cores, {memory:.1f} GiB, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}")
+    python = f"Python {platform.python_version()} ({os.path.realpath(sys.executable)})"
+    print(f"{model}, {cores} cores, {memory:.1f} GiB, load {os.getloadavg()[0]:.1f}, {python}")
     loop, start = (statistics.median(once() for _ in range(TIMES)) * 1000 for once in (_empty_loop, _start))
     print(f"a million rounds of an empty Python loop: {loop:.0f} ms; a new process that imports asyncio: {start:.0f} ms")
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages))
