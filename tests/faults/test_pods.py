@@ -119,11 +119,14 @@ def test_f14_killed_between_the_answer_and_the_fills(holder):
 
 @contextlib.contextmanager
 def one_candle_apart(live, *, high=1.0, low=1.0):
-    """Yield what makes the market stand still but for one candle: one to come, or an earlier one, by its time; return it."""
+    """Yield what makes the market stand still but for one candle: one to come, or an earlier one, by its time; return the price.
+
+    A market that is replaced closes its streams: the candle comes four seconds later, when every bot has opened its own again.
+    """
 
     def put(ts=0):
         now = live._server.get("time")["serverTime"] // MINUTE * MINUTE
-        price, apart = float(live._server.get("ticker/price?symbol=BTCUSDT")["price"]), ts or now + 10 * MINUTE
+        price, apart = float(live._server.get("ticker/price?symbol=BTCUSDT")["price"]), ts or now + 40 * MINUTE
         still, other = f"{price},{price},{price},{price},100", f"{price},{price * high},{price * low},{price},100"
         times = range(now - 90 * MINUTE, now + 3000 * MINUTE, MINUTE)
         rows = [f"{time_ms},{other if time_ms == apart else still}" for time_ms in times]
