@@ -82,7 +82,7 @@ bench-engine: setup $(PEERS)/.ready ## Our engine beside vectorbt and backtestin
 	@$(BIN)/python tests/bench/engine.py --peers $(CURDIR)/$(PEERS)/bin/python $(if $(ONLY),--only $(ONLY))
 
 # Pods run Debian's Python. One that was compiled by hand, without optimisations, is a fourth slower; so where Debian's is here and
-# takes the same wheels, a bot is measured with that.
+# takes the same wheels, what runs in pods is measured with that.
 AS_IN_PODS := $(VENV)/as-in-pods
 SITE := $(VENV)/lib/python3.11/site-packages
 $(AS_IN_PODS): $(VENV)/.ready
@@ -98,12 +98,12 @@ bench-bot: setup $(AS_IN_PODS) ## Memory, start and tick-to-order time of a live
 	@$(AS_IN_PODS)/bin/python tests/bench/bot.py
 
 .PHONY: bench-simulator
-bench-simulator: setup ## Orders a second that the simulated exchange takes on one core, and 200 clients of its streams (a minute)
-	@$(BIN)/python tests/bench/simulator.py; rest=$$?; $(BIN)/python tests/bench/simulator_streams.py && exit $$rest
+bench-simulator: setup $(AS_IN_PODS) ## Orders a second that the simulated exchange takes on one core, and 200 clients of its streams (a minute)
+	@$(AS_IN_PODS)/bin/python tests/bench/simulator.py; rest=$$?; $(AS_IN_PODS)/bin/python tests/bench/simulator_streams.py && exit $$rest
 
 .PHONY: bench-memory
-bench-memory: setup ## Resident memory of operator, portal (at rest, after candles, after events), paper bot and exchange; the images' sizes (a minute)
-	@$(BIN)/python tests/bench/memory.py
+bench-memory: setup $(AS_IN_PODS) ## Resident memory of operator, portal (at rest, after candles, after events), paper bot and exchange; the images' sizes (a minute)
+	@$(AS_IN_PODS)/bin/python tests/bench/memory.py
 
 # What `make up` and `tw` need, and no development tool.
 RUN := .venv-run
