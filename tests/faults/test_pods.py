@@ -119,7 +119,7 @@ def test_f14_killed_between_the_answer_and_the_fills(holder):
 
 @contextlib.contextmanager
 def one_candle_apart(live, *, high=1.0, low=1.0):
-    """Yield what makes the market stand still but for one candle: one to come, or an earlier one, by its time; return the price.
+    """Yield what makes the market stand still but for one candle, one to come or an earlier one by its time; return the price.
 
     A market that is replaced closes its streams: the candle comes four seconds later, when every bot has opened its own again.
     """
