@@ -63,6 +63,21 @@ def test_the_next_supervisor_adopts_what_runs(make: Make) -> None:
     assert not second.ensure()
 
 
+def test_a_daemon_that_its_supervisor_starts_again_at_once_counts_as_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ends a daemon of a running supervisor need not see the moment in which none runs."""
+    supervisor, other = make(["sleep", "1000"]), make([])
+    supervisor.ensure()
+    first, kill = supervisor.pid(), os.kill
+
+    def kill_and_start_again(pid: int, number: int) -> None:
+        kill(pid, number)
+        until(supervisor.ensure)
+
+    monkeypatch.setattr(os, "kill", kill_and_start_again)
+    other.kill()
+    assert supervisor.pid() not in {None, first}
+
+
 def test_a_changed_command_ends_the_old_daemon(make: Make) -> None:
     """After an upgrade the daemons run with the new command line."""
     first = make(["sleep", "1000"])

@@ -77,13 +77,16 @@ class Daemon:
         return True
 
     def kill(self) -> None:
-        """End the daemon at once: all of ours survive that. Raises ClusterError if it does not end."""
+        """End the daemon at once: all of ours survive that. Raises ClusterError if it does not end.
+
+        A supervisor may have put another in its place before we look again, so it is this process that must be gone.
+        """
         pid = self.pid()
         if pid is None:
             return
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 10
-        while self.pid() is not None:
+        while self.pid() == pid:
             if time.monotonic() > deadline:
                 raise ClusterError(f"{self.name} (process {pid}) does not end: look at it, then run `up` again")
             time.sleep(0.02)
