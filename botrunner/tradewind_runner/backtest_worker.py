@@ -172,7 +172,7 @@ def _text(value: object) -> str:
 
 async def main() -> int:
     """Run the process and return its exit code: 64 for a bad strategy, 65 for missing candles, 1 for what may pass."""
-    settings = RunnerSettings()
+    settings = RunnerSettings.from_environment()
     try:
         words, code = await work(settings), EXIT_OK
     except InvalidDocumentError as exc:

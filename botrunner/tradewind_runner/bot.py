@@ -11,6 +11,7 @@ import gc
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ from tradewind_api.runner import (
     StartRequest,
     TerminationMessage,
 )
-from tradewind_runner import health
+from tradewind_runner import health, probes
 from tradewind_runner.bot_kinds import make_bot
 from tradewind_runner.bot_loop import BotLoop
 from tradewind_runner.configuration import ConfigFile, ConfigurationError
@@ -74,10 +75,10 @@ class BotProcess:
         return self.bot.progress.problem if self.bot else self.waiting_for
 
     def alive(self) -> bool:
-        """Return whether the loop goes round."""
+        """Return whether the loop goes round; its clock is the monotonic one."""
         if self.bot is None or not self.bot.progress.went_round:
             return True
-        return asyncio.get_running_loop().time() - self.bot.progress.went_round < STALE_S
+        return time.monotonic() - self.bot.progress.went_round < STALE_S
 
     async def run(self) -> TerminationMessage:
         """Run until told to stop; return the last words. Raises what main turns into exit codes."""
@@ -226,13 +227,13 @@ async def settle_down(ready: Callable[[], bool]) -> None:
 
 async def main() -> int:
     """Run the process and return its exit code."""
-    process = BotProcess(RunnerSettings())
+    process = BotProcess(RunnerSettings.from_environment())
     settings = process.settings
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, process.stop.set)
     settling = asyncio.create_task(settle_down(lambda: process.bot is not None and not process.ready()))
     try:
-        async with health.serve(settings.metrics_port, alive=process.alive, ready=process.ready):
+        with probes.serve(settings.metrics_port, alive=process.alive, ready=process.ready):
             words, code = await process.run(), EXIT_OK
     except InvalidDocumentError as exc:
         words, code = TerminationMessage(code="BadStrategy", message=str(exc)), EXIT_BAD_STRATEGY

@@ -1,10 +1,6 @@
-"""/livez, /readyz and /metrics of a bot's pod: few series."""
+"""What a bot's pod measures: few series."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 PREFIX = "tradewind_bot"
@@ -39,30 +35,3 @@ def show_state(state: str) -> None:
     """Show which of its states the bot is in."""
     for name in ("Active", "Reducing", "Halted"):
         STATE.labels(name).set(name == state)
-
-
-@asynccontextmanager
-async def serve(port: int, *, alive: Callable[[], bool], ready: Callable[[], str]) -> AsyncIterator[None]:
-    """Serve on the pod's address. `ready` returns an empty string, or why not. Raises OSError when the port is taken."""
-
-    async def livez(_: web.Request) -> web.Response:
-        return web.Response(text="ok", status=200) if alive() else web.Response(text="the loop stands still", status=500)
-
-    async def readyz(_: web.Request) -> web.Response:
-        reason = ready()
-        return web.Response(text=reason or "ok", status=503 if reason else 200)
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application()
-    app.router.add_get("/livez", livez)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - the pod's own address
-        yield
-    finally:
-        await runner.cleanup()

@@ -5,7 +5,7 @@ name one; one that did not would trust nobody and fail. The one context is made 
 takes 30 ms and needs no interpreter. And nothing that is imported is garbage, so nobody need look for it.
 
 numpy's BLAS begins with a thread for each processor, and each waits for work at full speed for 70 ms, beside the imports. A bot
-has no work for them.
+has no work for them. pydantic reads the descriptions of all installed packages in search of plugins of its own: there are none.
 """
 
 import gc
@@ -16,6 +16,7 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 gc.disable()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 _named = {name: os.environ.get(name) for name in AUTHORITIES}
 os.environ.update(dict.fromkeys(AUTHORITIES, os.devnull))
 import aiohttp  # noqa: E402, F401 - see above

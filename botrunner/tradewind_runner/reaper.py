@@ -94,7 +94,7 @@ async def run(settings: RunnerSettings) -> TerminationMessage:
 def main() -> int:
     """Run, write the last words, and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    settings = RunnerSettings()
+    settings = RunnerSettings.from_environment()
     try:
         words, code = asyncio.run(run(settings)), EXIT_OK
     except (NoKeyError, BrokerError, ConfigurationError, PortalError) as exc:
