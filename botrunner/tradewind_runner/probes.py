@@ -59,7 +59,10 @@ def serve(port: int, *, alive: Callable[[], bool], ready: Callable[[], str]) -> 
 
     Both are called by other threads.
     """
-    server = make_server("0.0.0.0", port, _application(alive, ready), _Server, _Handler)  # noqa: S104 - the pod's own address
+    try:
+        server = make_server("0.0.0.0", port, _application(alive, ready), _Server, _Handler)  # noqa: S104 - the pod's own address
+    except OSError as exc:
+        raise OSError(exc.errno, f"port {port}, for probes: {exc.strerror}") from exc
     thread = threading.Thread(target=server.answer_all, name="probes", daemon=True)
     thread.start()
     try:

@@ -206,7 +206,7 @@ def test_a_taken_port_is_said_too(world):
     """Probes could not be answered, so the process ends; the operator shows why."""
     with socket.create_server(("0.0.0.0", world.metrics)):
         assert 1 == world.start_bot().wait(30)
-    assert "address already in use" in world.words(0)["message"]
+    assert f"port {world.metrics}, for probes: Address already in use" in world.words(0)["message"]
 
 
 def test_a_killed_container_hands_in_what_it_had_written_down(world):

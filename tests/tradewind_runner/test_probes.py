@@ -69,8 +69,9 @@ def test_who_connects_and_says_nothing_holds_up_nobody(process: Process) -> None
         assert (200, "ok") == process.ask("/livez")
 
 
-def test_a_port_that_is_taken_is_an_error(process: Process) -> None:
-    with pytest.raises(OSError, match="in use"), serve(process.port, alive=lambda: True, ready=lambda: ""):
+def test_a_port_that_is_taken_is_named(process: Process) -> None:
+    probes = serve(process.port, alive=lambda: True, ready=lambda: "")
+    with pytest.raises(OSError, match=f"port {process.port}, for probes: Address already in use"), probes:
         pass
 
 
