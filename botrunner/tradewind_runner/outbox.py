@@ -90,6 +90,7 @@ class Outbox:
         What a disk has once failed to sync nobody knows the state of: from then on it takes nothing more.
         """
         wanted, waits = self._written, 0
+        await self._syncer.stay_awake(wanted)
         while self._syncer.reached < wanted and self._on_disk < wanted:
             if self._broken:
                 raise OutboxFullError(self._broken)

@@ -166,6 +166,35 @@ def test_who_waits_goes_on_when_the_disk_has_it_and_the_loop_goes_on_meanwhile(o
     asyncio.run(main())
 
 
+def test_who_waits_for_a_quick_disk_is_not_told_by_the_loop_and_others_have_their_turn_first(outbox, monkeypatch):
+    """The loop neither sleeps nor turns while a sync comes to its end, but for one turn in which others get on."""
+    syncing, order = threading.Event(), []
+
+    def quick(file):
+        syncing.wait(10)
+        order.append("synced")
+
+    monkeypatch.setattr("tradewind_runner.outbox.os.fdatasync", quick)
+    monkeypatch.setattr("tradewind_runner.syncing.AWAKE_S", 10.0)
+
+    async def other():
+        order.append("other")
+        syncing.set()
+        await asyncio.sleep(0)
+        order.append("other again")
+
+    async def main():
+        outbox.append(group(1, 1))
+        outbox.sync_soon(now=True)
+        going_on = asyncio.create_task(other())
+        await outbox.on_disk()
+        order.append("on disk")
+        await going_on
+
+    asyncio.run(main())
+    assert ["other", "synced", "on disk", "other again"] == order
+
+
 def test_what_nobody_waits_for_gets_to_the_disk_soon_and_together(outbox, tmp_path, monkeypatch):
     """Decisions and fills do not hold anything up; an intent is on its way at once."""
     syncs = []
