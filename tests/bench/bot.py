@@ -66,6 +66,13 @@ async def main():
 
 asyncio.run(main())
 """
+PLAIN = """
+import time
+began = time.perf_counter()
+import ccxt.pro
+ccxt.pro.binance()
+print(time.perf_counter() - began)
+"""
 
 
 def percentile(values, percent):
@@ -90,11 +97,18 @@ def weigh(figures, world, orders):
 
 
 def start_time(figures, world, answer, repetitions):
-    """Import to the first message of the socket, in fresh interpreters."""
-    command = [sys.executable, "-c", START, str(world.folder / "bot.json"), answer]
-    answers = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(repetitions)]
-    wall, processor = (statistics.median(map(float, column)) for column in zip(*answers, strict=True))
-    note = f"median of {repetitions}, loopback included; processor {processor:.2f} s"
+    """Import to the first message of the socket, in fresh interpreters; in turn with what ccxt takes for an object alone."""
+    ours, theirs = [START, str(world.folder / "bot.json"), answer], [PLAIN]
+
+    def seconds(program):
+        told = subprocess.run([sys.executable, "-c", *program], capture_output=True, text=True, check=True).stdout
+        return [float(word) for word in told.split()]
+
+    seconds(theirs)
+    found = [seconds(ours) + seconds(theirs) for _ in range(repetitions)]
+    wall, processor, plain = (statistics.median(column) for column in zip(*found, strict=True))
+    note = f"median of {repetitions}, loopback included; processor {processor:.2f} s; in turn with it ccxt.pro.binance() alone "
+    note += f"{plain:.2f} s, ours is {wall / plain:.2f} of that"
     figures.add("import to connected, s", wall, most=0.6, note=note)
 
 
