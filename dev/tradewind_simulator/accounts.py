@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from tradewind_api.decimals import format_decimal
 from tradewind_engine.trading.commission import Fees
 from tradewind_simulator.errors import DialectError
 
@@ -77,7 +78,10 @@ class Account:
         """Return the account for those who run the simulator; secrets stay inside."""
         return {
             "name": self.name,
-            "balances": {name: {"free": str(item.free), "locked": str(item.locked)} for name, item in self.balances.items()},
+            "balances": {
+                name: {"free": format_decimal(item.free), "locked": format_decimal(item.locked)}
+                for name, item in self.balances.items()
+            },
             "keys": [
                 {"key": item.key, "permissions": sorted(item.permissions), "revoked": item.revoked}
                 for item in self.keys.values()

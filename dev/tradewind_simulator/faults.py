@@ -147,8 +147,11 @@ def change(exchange: SimulatedExchange, action: Mapping[str, Any]) -> None:
 
 def _rule(number: int, item: object, exchange: SimulatedExchange) -> Rule:
     place = f"rule {number}"
-    if not isinstance(item, dict) or set(item) - {"match", "when", "action", "times"}:
-        raise ValueError(f'{place}: wanted is {{"match": {{}}, "when": "before" | "after", "times": n, "action": {{}}}}')
+    wanted = 'wanted is {"match": {}, "when": "before" | "after", "times": n, "action": {}}'
+    if not isinstance(item, dict):
+        raise ValueError(f"{place}: {wanted}")  # noqa: TRY004 - what the border catches
+    if unknown := set(item) - {"match", "when", "action", "times"}:
+        raise ValueError(f"{place}: it has no {', '.join(sorted(unknown))}; {wanted}")
     match, when, times = item.get("match", {}), item.get("when", "before"), item.get("times")
     if not isinstance(match, dict) or set(match) - set(MATCHES):
         raise ValueError(f"{place}: a match has {', '.join(MATCHES)}")

@@ -144,7 +144,13 @@ def field_error(error: Mapping[str, Any]) -> FieldError:
     if place in {"query", "header", "path", "cookie"}:
         return FieldError(f"?{'.'.join(map(str, path))}", str(error["type"]), f"{place} parameter: {error['msg']}")
     parts = path if place == "body" else [place, *path]
-    return FieldError(pointer(parts), str(error["type"]), str(error["msg"]))
+    return FieldError(pointer(parts), str(error["type"]), _message(error))
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Return pydantic's message; it counts the characters of a secret as items."""
+    said = str(error["msg"])
+    return said.replace(" items ", " characters ") if isinstance(error.get("input"), str) else said
 
 
 def pointer(parts: Sequence[object]) -> str:

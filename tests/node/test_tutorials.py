@@ -19,7 +19,7 @@ def blocks(text):
     return re.findall(r"^```(\w+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["trader", "platform-engineer", "sre"])
+@pytest.mark.parametrize("name", ["trader", "live-orders", "platform-engineer", "sre"])
 def test_every_command_of_a_tutorial_works(platform, tmp_path, name):
     """Each block of commands ends with 0; YAML blocks become the files that the commands name."""
     tools = tmp_path / "bin"

@@ -85,6 +85,12 @@ async def test_bad_input_is_named_and_not_repeated(portal: Running, alice: dict[
         assert KEY["secret"] not in refused.text
 
 
+async def test_a_key_that_is_too_short_is_told_in_characters(portal: Running, alice: dict[str, str]):
+    """Six where eight are the least."""
+    refused = await portal.public.post("/api/v1/exchange-keys", json={**MAIN, "apiKey": "my-key"}, headers=alice)
+    assert "at least 8 characters after validation, not 6" in refused.json()["errors"][0]["detail"]
+
+
 async def test_a_private_key_as_pem_is_a_secret_too(portal: Running, alice: dict[str, str]):
     """Exchanges with Ed25519 and RSA keys give them so."""
     await add(portal, alice, secret="-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIE\n-----END PRIVATE KEY-----\n")

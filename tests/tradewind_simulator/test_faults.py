@@ -153,7 +153,8 @@ def test_an_address_is_banned(server):
         ({"action": "drop", "when": "later"}, "before or after"),
         ({"action": "drop", "match": {"url": "x"}}, "a match has"),
         ({"action": "drop", "match": {"nth": "two"}}, "nth is a number"),
-        ({"action": "drop", "tiems": 1}, "wanted is"),
+        ({"action": "drop", "tiems": 1}, "it has no tiems; wanted is"),
+        ("drop", "wanted is"),
         ({"action": {"type": "filters", "symbol": "BTCUSDT", "filters": {"LOT_SIZE": {"minQty": "x"}}}}, "makes no filter"),
     ],
 )

@@ -200,7 +200,8 @@ def test_another_hand_trades_on_the_account(server, client):
     placed = server.ask_control("POST", "accounts/bot/orders", order)
     found = client.json("GET", "/api/v3/order", symbol="ETHUSDT", origClientOrderId="by-hand")[1]
     assert (placed["orderId"], "FILLED") == (found["orderId"], found["status"])
-    server.ask_control("PUT", "accounts/bot", {"balances": {"SOL": "12.5"}})
+    account = server.ask_control("PUT", "accounts/bot", {"balances": {"SOL": "12.5000", "ADA": "0E-7"}})
+    assert ("12.5", "0") == tuple(account["balances"][asset]["free"] for asset in ("SOL", "ADA"))
     balances = {row["asset"]: row["free"] for row in client.json("GET", "/api/v3/account")[1]["balances"]}
     assert "12.50000000" == balances["SOL"]
     assert SECRET not in json.dumps(server.ask_control("GET", "accounts"))

@@ -140,6 +140,7 @@ def _show(kube: Kube, url: str, market: demo.Market) -> None:
         f"  {_tw()} bots show {demo.BOT}",
         f"  {_kubectl(kube)} get tradewind -A",
         f"  {url}/healthz?verbose",
+        "  docs/tutorials: trader, live-orders (a live bot, without money), platform-engineer, sre",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
