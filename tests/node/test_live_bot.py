@@ -118,6 +118,13 @@ class LiveBot:
         )
 
 
+@pytest.fixture(autouse=True)
+def platform_is_back(platform):
+    """Tests before these kill the node with all its pods: portal and exchange answer again."""
+    wait_for(lambda: platform.kube.tried("get", "--raw", f"{CONTROL}/accounts").returncode == 0, 300)
+    wait_for(lambda: platform.answers("/readyz"), 300)
+
+
 def test_a_live_bot_whose_answers_are_lost_and_whose_pod_is_killed_trades_each_decision_once(platform):
     """Five answers are lost in five ways, three pods killed; in the end ledger and exchange have the same orders and money."""
     bot = LiveBot(platform, STRATEGY, stopPolicy="CancelOrdersAndClosePositions")
