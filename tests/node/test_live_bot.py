@@ -43,7 +43,8 @@ class LiveBot:
     def __init__(self, platform, strategy, **spec):
         self.platform, self.name = platform, f"live-{next(NUMBERS)}"
         self.key = f"{KEY}-{self.name}"
-        self.control("replace", f"accounts/{self.name}", {"balances": {"USDT": "10000"}, "keys": [self.key_at_exchange()]})
+        account = {"balances": {"USDT": "10000"}, "keys": [{"key": self.key, "secret": SECRET}]}
+        self.control("replace", f"accounts/{self.name}", account)
         self.client = platform.client
         request = {"name": self.name, "exchange": demo.EXCHANGE, "apiKey": self.key, "secret": SECRET}
         self.client.call("POST", "/exchange-keys", request)
@@ -58,9 +59,6 @@ class LiveBot:
         }
         made = self.client.call("POST", "/bots", {"metadata": {"name": self.name}, "spec": wanted | spec})
         self.uid = made["metadata"]["uid"]
-
-    def key_at_exchange(self, **more):
-        return {"key": self.key, "secret": SECRET, **more}
 
     def control(self, verb, path, body=None):
         """Ask the exchange's control port, through the API server's proxy."""
@@ -189,7 +187,7 @@ def test_a_live_bot_that_is_deleted_while_its_pod_dies_leaves_no_order_at_the_ex
 
 
 def test_a_key_that_may_withdraw_is_refused_and_a_revoked_one_halts_its_bot(platform):
-    """With the reason in `kubectl describe` and in the API; nothing is bought."""
+    """With the reason in `kubectl describe` and in the API."""
     bot = LiveBot(platform, STRATEGY)
     wait_for(lambda: bot.summary() == "Trading")
     bot.control("replace", "faults", [{"action": {"type": "revoke", "key": bot.key}}])
