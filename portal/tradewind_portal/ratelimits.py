@@ -1,6 +1,6 @@
 """How often somebody may ask: by address before a password is looked at, by person and plan afterwards.
 
-In memory, which is exact: there is one process. Headers follow draft-ietf-httpapi-ratelimit-headers.
+In memory: there is one process, and a restart begins anew. Headers follow draft-ietf-httpapi-ratelimit-headers.
 """
 
 import time
@@ -14,7 +14,11 @@ from tradewind_portal.problems import Problem
 
 
 class RateLimits:
-    """Counts hits of the last minute under names of the caller's choice."""
+    """Counts hits of the last minute under names of the caller's choice.
+
+    Of the clock's minute before, the part counts that still lies within the last 60 seconds, rounded down: so where a
+    minute ends, one request more than allowed may pass.
+    """
 
     def __init__(self) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
