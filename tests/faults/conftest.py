@@ -24,9 +24,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """A fresh account; a request without an answer is given up after a second."""
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request without an answer is given up after a second; for tests in which one is, as a slow machine may answer later."""
     monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
+
+
+@pytest.fixture
+async def world(server: Server) -> AsyncIterator[World]:
+    """A fresh account."""
     async with World(server) as found:
         yield found
 

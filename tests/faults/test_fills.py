@@ -15,7 +15,6 @@ from faults.matrix import BTC, PRICE, World, after_post, check_promises, settled
 from tradewind_api.ledger import Acknowledged, Closed, Filled, Intended, Position
 from tradewind_engine.trading.identity import client_order_id
 from tradewind_engine.trading.protection import sellable
-from tradewind_runner.brokers import ccxt_client
 from tradewind_runner.order_desk import Pace
 from tradewind_simulator.floor import LOOK_MS
 
@@ -25,10 +24,9 @@ MOST_S, TICK = 10.0, Decimal("0.01")
 
 
 @pytest.fixture
-async def world(server, monkeypatch):
+async def world(server):
     stand_still(server, BTC, PRICE)  # whole again
     await asyncio.sleep(LOOK_MS / 1000)  # what the test before has bought is offered again at the next look
-    monkeypatch.setattr(ccxt_client, "TIMEOUT_MS", 1_000)
     async with World(server) as found:
         found.control("PUT", "accounts/other", OTHER)
         yield found

@@ -27,6 +27,7 @@ async def bought_once(world, fault):
     check_promises(world)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_f01_an_answer_that_never_comes(world):
     await bought_once(world, "drop")
 
@@ -57,6 +58,7 @@ async def test_f07_an_exchange_that_does_not_know_itself(world, status, code):
     await bought_once(world, said(status, code, "Unknown error, please check your request or try again later."))
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("how", ["drop", "reset"])
 async def test_f08_an_order_that_the_exchange_never_got(world, how):
     """Looked up for the whole time of patience, five times and a second; then the strategy is free to decide anew."""
