@@ -54,7 +54,8 @@ def test_f22_capital_below_the_smallest_order(live):
         return [reason.partition(":")[0] for reason in entries]
 
     wait_for(lambda: "BelowMinimum" in blocked(), 60)
-    assert {"BelowMinimum"} == set(blocked()[blocked().index("BelowMinimum") :])
-    assert {"CredentialsUnchecked", "BelowMinimum"} >= set(blocked())
+    on_time = [reason for reason in blocked() if reason != "Late"]  # as two candles are after 0.2 s of a busy machine
+    assert {"BelowMinimum"} == set(on_time[on_time.index("BelowMinimum") :])
+    assert {"CredentialsUnchecked", "BelowMinimum"} >= set(on_time)
     ends_well(live, bot)
     assert [] == [entry for entry in live.requests() if entry["method"] == "POST"]

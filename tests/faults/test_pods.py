@@ -160,11 +160,12 @@ def first_sale_of_the_next(live):
     """Start the next pod; return why it sold first."""
     bot = live.start_bot(state=0)
     wait_for(lambda: sellers(live), 60)
-    sales = [item.data["reason"] for item in live.portal.of_type("Intended") if item.data["side"] == "sell" and item.epoch == 2]
     bot.send_signal(signal.SIGTERM)
     assert 0 == bot.wait(30)
-    live.check()
-    return sales[0]
+    live.check()  # by now the portal has heard of the sale too
+    return next(
+        item.data["reason"] for item in live.portal.of_type("Intended") if item.data["side"] == "sell" and item.epoch == 2
+    )
 
 
 def test_f14_killed_between_the_decision_to_sell_and_the_sale(live):
