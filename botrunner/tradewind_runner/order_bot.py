@@ -38,6 +38,8 @@ class OrderBot(OrderKeeping):
         self._steps_refused: dict[str, tuple[str, asyncio.TimerHandle]] = {}
 
     def _trade(self, symbol: str, window: Window, done_ms: int) -> None:
+        if self._wound_down:
+            return
         candles = window.candles
         signals = self._signals(symbol, window)
         now, later = self._exchange.clock.now_ms(), asyncio.get_running_loop().call_later

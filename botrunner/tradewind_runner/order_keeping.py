@@ -58,6 +58,7 @@ class OrderKeeping(AccountWatching):
         self._staged: dict[str, list[EventData]] = {}
         self._sent_ms: deque[int] = deque(maxlen=64)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._wound_down = False  # nothing is begun any more, nor decided: it would be cut short
         self._books, self._disk = books, ""
         self._began_ms = 0.0  # exchange time from which on each price is heard
 
@@ -187,7 +188,7 @@ class OrderKeeping(AccountWatching):
     def _hear(self, symbol: str, price: Price) -> None:
         """Guard what the exchange does not: targets, stops that it has not taken, and stops that fell through."""
         held = self.state.positions.get(symbol)
-        if held is None or held.amount <= 0 or symbol in self._sell:
+        if held is None or held.amount <= 0 or symbol in self._sell or self._wound_down:
             return
         level, reason = stop_price(held, self._document)
         target = target_price(held, self._document)
@@ -232,7 +233,7 @@ class OrderKeeping(AccountWatching):
             self._wakes[symbol].set()
 
     async def _submit(self, intent: Intended) -> Order:
-        if self.stopping and not self._goes_with_the_end(intent):
+        if self._wound_down or (self.stopping and not self._goes_with_the_end(intent)):
             raise BlockedError("Stopping: nothing new is begun")
         self._sent_ms.append(self._loop_ms())
         return await self.desk.submit(intent)
@@ -290,6 +291,7 @@ class OrderKeeping(AccountWatching):
             self._wake(symbol)
         while (left := self._left(policy)) and loop.time() < deadline and not self._facts().refused:
             await asyncio.sleep(0.05)
+        self._wound_down = True
         return left
 
     async def _cancel_all(self, deadline: float) -> None:

@@ -7,7 +7,7 @@ and another wall clock; `start_bot` starts the real process. Both have the real 
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -99,6 +99,29 @@ class HostedWorld(LiveWorld):
         for item in [] if revised != 1.0 else self.decisions():
             closes = [float(there[item["candleOpenMs"] - back * MINUTE]["close"]) for back in (0, 1)]
             assert item["nodes"]["fast"] == pytest.approx(sum(closes) / 2, rel=1e-12), "an average of two final closes"
+
+
+@contextlib.contextmanager
+def prices_apart(live: HostedWorld, *, high: float = 1.0, low: float = 1.0, candles: int = 1) -> Iterator[Callable[..., float]]:
+    """Yield what makes the market stand still but for some candles, ones to come or earlier ones by the time of the first.
+
+    It returns the price of the others. A market that is replaced closes its streams: the candles come four seconds later, when
+    every bot has opened its own again. What a bot must hear of by its stream may be missed if it is a single candle of 0.1 s.
+    """
+
+    def put(ts: int = 0) -> float:
+        now = live._server.get("time")["serverTime"] // MINUTE * MINUTE
+        price, first = float(live._server.get("ticker/price?symbol=BTCUSDT")["price"]), ts or now + 40 * MINUTE
+        still, other = f"{price},{price},{price},{price},100", f"{price},{price * high},{price * low},{price},100"
+        times = range(now - 90 * MINUTE, now + 3000 * MINUTE, MINUTE)
+        rows = [f"{time_ms},{other if first <= time_ms < first + candles * MINUTE else still}" for time_ms in times]
+        live._server.put("candles?symbol=BTC/USDT", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
+        return price
+
+    try:
+        yield put
+    finally:
+        live._server.delete("candles?symbol=BTC/USDT")
 
 
 @dataclass

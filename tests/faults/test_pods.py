@@ -4,12 +4,11 @@ The real process, but where one pod alone is cut off from the portal.
 """
 
 import asyncio
-import contextlib
 import signal
 
 import pytest
 from bot_world import UID, answers, wait_for
-from faults.hosting import MINUTE, MOST_S, hosted
+from faults.hosting import MINUTE, MOST_S, hosted, prices_apart
 from faults.line import line_to
 from faults.matrix import BTC, check_promises
 from live_world import holding
@@ -117,28 +116,6 @@ def test_f14_killed_between_the_answer_and_the_fills(holder):
     assert [FIRST] == [order["clientOrderId"] for order in holder.orders() if order["side"] == "BUY"]
 
 
-@contextlib.contextmanager
-def one_candle_apart(live, *, high=1.0, low=1.0):
-    """Yield what makes the market stand still but for one candle, one to come or an earlier one by its time; return the price.
-
-    A market that is replaced closes its streams: the candle comes four seconds later, when every bot has opened its own again.
-    """
-
-    def put(ts=0):
-        now = live._server.get("time")["serverTime"] // MINUTE * MINUTE
-        price, apart = float(live._server.get("ticker/price?symbol=BTCUSDT")["price"]), ts or now + 40 * MINUTE
-        still, other = f"{price},{price},{price},{price},100", f"{price},{price * high},{price * low},{price},100"
-        times = range(now - 90 * MINUTE, now + 3000 * MINUTE, MINUTE)
-        rows = [f"{time_ms},{other if time_ms == apart else still}" for time_ms in times]
-        live._server.put("candles?symbol=BTC/USDT", "\n".join(["ts,open,high,low,close,volume", *rows]).encode())
-        return price
-
-    try:
-        yield put
-    finally:
-        live._server.delete("candles?symbol=BTC/USDT")
-
-
 def killed_before_it_could_sell(live, kind, *, before=None, **wanted):
     """Run a bot whose stop cannot be cancelled until the ledger has an event of a kind, and kill it.
 
@@ -183,7 +160,7 @@ def test_f14_killed_between_the_decision_to_sell_and_the_sale(live):
 def test_f14_killed_between_a_guard_that_went_off_and_the_sale(live):
     """The price has reached the target, and is not there any more when the next pod begins: it sells all the same."""
     live.configure(strategy=holding(stopLossPercent=50, takeProfitPercent=5))
-    with one_candle_apart(live, high=1.06) as put:
+    with prices_apart(live, high=1.06, candles=10) as put:
         killed_before_it_could_sell(live, "Triggered", before=put, reason="TakeProfit")
         live.configure(strategy=holding(stopLossPercent=50, takeProfitPercent=500))
         assert "TakeProfit" == first_sale_of_the_next(live)
@@ -206,7 +183,7 @@ def test_f14_a_stop_that_is_reached_while_no_pod_runs(live, mode):
     decided = max(item.data["candleOpenMs"] for item in live.portal.of_type("Decision"))
     dip = decided + 5 * MINUTE
     wait_for(lambda: live._server.get("time")["serverTime"] > dip + 3 * MINUTE)
-    with one_candle_apart(live, low=0.9) as put:
+    with prices_apart(live, low=0.9) as put:
         price = put(dip)
         again = live.start_bot(state=0)
         (hit,) = wait_for(lambda: live.portal.of_type("Triggered"), 60)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from bot_world import answers, wait_for
 from faults import hosting
-from faults.hosting import MINUTE, hosted
+from faults.hosting import MINUTE, hosted, prices_apart
 from free_ports import free_port
 from live_world import holding
 from simulator_process import Server
@@ -254,6 +254,29 @@ async def test_f50_what_was_to_be_sold_when_the_bot_is_told_to_stop_is_sold_unde
     assert ("Stopped", "", True) == (words.code, words.message, words.receipt)
     assert "MARKET" == live.ours()[-1]["type"]
     assert ({}, {}) == (live.state().positions, live.state().leaving)
+    live.check()
+
+
+@pytest.mark.parametrize("what", ["Decision", "Triggered"])
+async def test_f50_nothing_is_decided_or_sent_once_the_end_has_come(live, what):
+    """The position stays under this policy, so the bot ends at once. What the market does on the way there is the next pod's.
+
+    A sale that was decided on then would be cut short, and nobody would know what became of it.
+    """
+    crossing = with_parameters(template("sma-crossover"), {"fast.period": 2, "slow.period": 5}).to_json() | {"timeframe": "1m"}
+    live.configure(stopPolicy="CancelOrders", strategy=crossing if what == "Decision" else holding(takeProfitPercent=5))
+    async with hosted(live) as running:
+        await running.until(lambda: running.bot.state.positions)
+        with prices_apart(live, high=1.06, candles=10) as put:
+            if what == "Triggered":
+                put()
+            assert "" == await running.bot.wind_down(30)
+            booked = running.bot._seq
+            over = live._server.get("time")["serverTime"] + 60 * MINUTE
+            await running.until(lambda: live._server.get("time")["serverTime"] > over)
+            assert booked == running.bot._seq
+        words = await running.stop()
+    assert ("Stopped", "", True) == (words.code, words.message, words.receipt)
     live.check()
 
 
